@@ -1,0 +1,34 @@
+"""MicroTetherDB: a document database for microcontrollers.
+
+>>> from microtetherdb import MicroTetherDB
+>>> with MicroTetherDB() as db:
+...     key = db.put({"room": "kitchen", "temp": 21.5}, ttl=3600, tags=["sensor"])
+...     db.query({"temp": {"$gt": 20}})
+"""
+
+from .database import MicroTetherDB
+
+__version__ = "0.1.0"
+
+
+def on_warning(message):
+    """Called with one line of text when the database does something you did not ask for.
+
+    Replace it: `microtetherdb.on_warning = my_function`. The default writes to stderr.
+    """
+    import sys
+
+    sys.stderr.write("microtetherdb: " + message + "\n")
+
+
+def __getattr__(name):
+    # Errors and defaults are loaded on first use: an import costs RAM.
+    if name == "defaults":
+        from .config import Defaults
+
+        return Defaults()
+    if name == "QueryError" or name.startswith("DB"):
+        from . import errors
+
+        return getattr(errors, name)
+    raise AttributeError(name)

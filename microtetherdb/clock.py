@@ -1,0 +1,164 @@
+"""Database time: monotonic, and right across steps of the wall clock and power-offs.
+
+Time runs on *lines*. A record's expiry names its line and a point on it.
+
+- Line 0 is calendar time, seconds since 2000-01-01. In a session it advances with
+  `time.ticks_ms()`, never with the wall clock, so that no step moves it; how far the wall
+  clock is from it (`skew`) is stored, and finds it again after a power-off.
+- Devices boot in 2000, 1970 or 2021 and learn the time later. What is written before that
+  is stamped on a provisional line 1..255, which starts at 0 and goes on over restarts until
+  the wall clock becomes trustworthy. Then its offset to line 0 is stored: every record of
+  that line keeps the seconds it had left, and none is rewritten.
+
+A RAM database lives on line 0 of ticks alone.
+"""
+
+import struct
+import time
+from micropython import const
+
+_UNIX_2000 = 946684800
+_TRUSTED = const(789004800)  # 2025-01-01: before that, no clock was ever set
+_MAX_OFF = const(5 * 366 * 86400)  # a longer power-off is taken for a wrong clock
+_STEP = const(2)  # seconds of difference to the ticks that make a step
+_META = "<BIIiBIB"  # version, session, line 0, skew, line, its time, lines that follow
+_LINE = "<Bi"
+MAX_TTL = const(1 << 29)  # 17 years
+
+
+def wall():
+    """Return the wall clock in seconds since 2000-01-01, whatever the port's epoch."""
+    t = int(time.time())
+    return t - _UNIX_2000 if time.gmtime(0)[0] == 1970 else t
+
+
+class Clock:
+    """`persistent`: follow the wall clock too; `saved`: bytes that `save()` made, or None."""
+
+    def __init__(self, persistent=False, saved=None):
+        self._ticks = time.ticks_ms()
+        self._ms = 0
+        self._s = 0  # line 0
+        self.session = 0
+        self._line = 0  # where new records are stamped
+        self._line_s = 0
+        self._offsets = {}  # closed line -> line 0 minus that line
+        self._skew = 0
+        self._base = 0  # wall clock minus line 0, to notice steps
+        self._persistent = persistent
+        self.changed = False
+        if persistent:
+            if saved:
+                self._load(saved)
+            w = wall()
+            if self._line == 0 and w < _TRUSTED:
+                self._open_line()
+            elif w >= _TRUSTED:
+                self._synchronise(w)
+            self._base = w - self._s
+
+    def _load(self, saved):
+        _, self.session, self._s, self._skew, self._line, self._line_s, n = struct.unpack_from(_META, saved)
+        at = struct.calcsize(_META)
+        for i in range(n):
+            line, offset = struct.unpack_from(_LINE, saved, at)
+            self._offsets[line] = offset
+            at += struct.calcsize(_LINE)
+
+    def save(self):
+        """Return the state as bytes, for the tree."""
+        self.seconds()
+        raw = struct.pack(
+            _META, 1, self.session, self._s, self._skew, self._line, self._line_s, len(self._offsets)
+        )
+        for line, offset in self._offsets.items():
+            raw += struct.pack(_LINE, line, offset)
+        self.changed = False
+        return raw
+
+    def _open_line(self):
+        line = 1
+        while line in self._offsets:
+            line += 1
+        self._line = line & 255
+        self._line_s = 0
+        self.changed = True
+
+    def _synchronise(self, w):
+        # The wall clock can be trusted: find line 0 again, then tie the provisional line to it.
+        s = w - self._skew
+        if self._s == 0 or 0 <= s - self._s <= _MAX_OFF:
+            self._s = s
+        else:
+            self._skew = w - self._s
+        if self._line:
+            self._offsets[self._line] = self._s - self._line_s
+            self._line = 0
+        self.changed = True
+
+    def seconds(self):
+        """Advance by the ticks that have gone by; return line 0 in whole seconds."""
+        t = time.ticks_ms()
+        d = time.ticks_diff(t, self._ticks)
+        if d:
+            self._ticks = t
+            ms = self._ms + d
+            if ms >= 1000 or ms < 0:
+                s = ms // 1000
+                ms -= s * 1000
+                self._s += s
+                self._line_s += s
+            self._ms = ms
+        return self._s
+
+    def tick(self):
+        """Notice a step of the wall clock; call it now and then. Returns True after one."""
+        if not self._persistent:
+            self.seconds()
+            return False
+        w = wall()
+        step = w - self._base - self.seconds()
+        if -_STEP <= step <= _STEP:
+            return False
+        if w >= _TRUSTED:
+            if self._line:
+                self._synchronise(w)
+            else:
+                self._skew = w - self._s
+                self.changed = True
+        self._base = w - self._s
+        return True
+
+    def lines(self):
+        """Return the lines that records may be on."""
+        return [0] + ([self._line] if self._line else []) + list(self._offsets)
+
+    def drop(self, line):
+        """Forget a closed line that no record is on any more."""
+        if self._offsets.pop(line, None) is not None:
+            self.changed = True
+
+    def _on(self, line):
+        s = self.seconds()
+        if line == 0:
+            return s
+        if line == self._line:
+            return self._line_s
+        return max(0, s - self._offsets.get(line, s))
+
+    def at(self, line):
+        """Return now on `line` as five bytes (seconds, fraction), comparable with an expiry."""
+        return struct.pack(">IB", self._on(line), self._ms * 256 // 1000)
+
+    def stamp(self, ttl):
+        """Return line and expiry (six bytes) of a record that lives `ttl` seconds from now."""
+        line = self._line
+        s = self._on(line)
+        whole = int(ttl)
+        fraction = self._ms * 256 // 1000 + int((ttl - whole) * 256)
+        return struct.pack(">BIB", line, s + whole + (fraction >> 8), fraction & 255)
+
+    def left(self, stamp):
+        """Return the seconds (float) until a stamp's expiry, at least 0."""
+        s, fraction = struct.unpack_from(">IB", stamp, 1)
+        return max(0.0, s - self._on(stamp[0]) + fraction / 256 - self._ms / 1000)

@@ -1,0 +1,77 @@
+"""Key limits, generated keys, and the tree's key space (docs/architecture.md)."""
+
+MAX_KEY = 128  # bytes of UTF-8
+
+META = b"\x00m"
+EXPIRY = b"\x00e"
+USER = b"\x01"  # first byte of the user keys' range
+
+_COUNTER = 0xFFFFFF  # generated keys of one session, six hexadecimal digits
+
+
+def stored(key):
+    """Return a user key as the tree stores it (bytes).
+
+    Raises `TypeError` for anything but str, `ValueError` for an empty or too long key.
+    """
+    if not isinstance(key, str):
+        raise TypeError("key: str, not " + type(key).__name__)
+    raw = key.encode()
+    n = len(raw)
+    if n == 0:
+        raise ValueError("key: empty")
+    if n > MAX_KEY:
+        raise ValueError("key: %d bytes, at most %d" % (n, MAX_KEY))
+    if raw[0] < 2:  # 0x00 is ours
+        return USER + raw
+    return raw
+
+
+def bound(key):
+    """Return a range's end as stored; unlike a key it may be empty or long."""
+    if not isinstance(key, str):
+        raise TypeError("range: str, not " + type(key).__name__)
+    raw = key.encode()
+    if not raw:
+        return USER
+    if raw[0] < 2:
+        return USER + raw
+    return raw
+
+
+def shown(raw):
+    """Return the user key (str) of a stored key."""
+    if raw[0] == 1:
+        raw = raw[1:]
+    return raw.decode()
+
+
+def after(prefix):
+    """Return the smallest stored key above all that begin with `prefix` (bytes), or None."""
+    n = len(prefix)
+    while n:
+        n -= 1
+        if prefix[n] < 255:
+            return prefix[:n] + bytes([prefix[n] + 1])
+    return None
+
+
+class Generator:
+    """Makes keys that sort in order of insertion: eight digits of session, six of counter.
+
+    `next_session` is called for each new session number: persistent databases count
+    sessions in the tree, so that a key is never made twice; RAM databases draw one.
+    """
+
+    def __init__(self, next_session):
+        self._next_session = next_session
+        self._n = _COUNTER
+        self._head = None
+
+    def __call__(self):
+        n = self._n + 1
+        if n > _COUNTER:
+            self._head = "%08x" % self._next_session()
+            n = 0
+        self._n = n
+        return self._head + "%06x" % n

@@ -1,0 +1,174 @@
+"""Record codec: a document, its tags and its expiry <-> the bytes stored in the tree.
+
+Format (docs/format.md): `0x20 JSON`, or `flags line expiry(5) JSON` with a TTL. The space is
+both header and JSON white space, so that `json.loads(raw)` needs no slice.
+"""
+
+import json
+from micropython import const
+
+MAX_VALUE = const(8192)  # bytes of JSON
+_MAX_DEPTH = const(24)  # nesting; the parser recurses in C
+
+_PLAIN = const(0x20)
+_EXPIRES = const(1)
+_WRAPPED = const(2)
+_HEADER = const(7)  # flags, line, seconds(4), fraction(1)
+
+_SEPARATORS = (",", ":")
+_NUMBERS = (int, float)
+
+
+def _check(value, name, depth):
+    # Raise unless JSON can carry `value`, naming the place.
+    t = type(value)
+    if t is str or t is int or t is bool or value is None:
+        return
+    if isinstance(value, float):
+        if value - value != 0.0:
+            raise ValueError("%s: %r cannot be carried by JSON" % (name, value))
+        return
+    if depth >= _MAX_DEPTH:
+        raise ValueError("%s: nested deeper than %d" % (name[:40], _MAX_DEPTH))
+    if isinstance(value, dict):
+        for k, v in value.items():
+            if not isinstance(k, str):
+                raise TypeError("%s: keys are str, not %s" % (name, type(k).__name__))
+            t = type(v)
+            if t is str or t is int:
+                continue
+            _check(v, name + "." + k, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        depth += 1
+        for v in value:
+            t = type(v)
+            if t is str or t is int:
+                continue
+            _check(v, name + "[]", depth)
+    elif not isinstance(value, (str, int)):
+        raise TypeError("%s: JSON cannot carry %s" % (name, t.__name__))
+
+
+def check_tags(tags, name="tags"):
+    """Raise unless `tags` is a list or tuple of non-empty str of at most 128 bytes."""
+    if isinstance(tags, (list, tuple)):
+        for tag in tags:
+            if not isinstance(tag, str):
+                raise TypeError("%s: str, not %s" % (name, type(tag).__name__))
+            if not tag or len(tag.encode()) > 128:
+                raise ValueError("%s: each 1 to 128 bytes" % name)
+    else:
+        raise TypeError("%s: list of str, not %s" % (name, type(tags).__name__))
+
+
+def encode(data, tags=None, stamp=None, name="data"):
+    """Return the record (bytes) of a document.
+
+    `tags`: list of str or None; `stamp`: six bytes from the clock (line, expiry) or None.
+    Raises `TypeError` or `ValueError` naming `name` when JSON cannot carry the document
+    or its text is longer than 8192 bytes. Neither argument is modified.
+    """
+    # The common document is checked right here; what nests, in _check.
+    if type(data) is dict:
+        for k, v in data.items():
+            if type(k) is not str:
+                _check(data, name, 0)
+            t = type(v)
+            if t is str or t is int:
+                continue
+            if t is float:
+                if v - v == 0.0:
+                    continue
+            _check(v, name + "." + k, 1)
+        flags = 0
+        if "_tags" in data and (tags or _bad_tags(data, name)):
+            data = data.copy()
+            del data["_tags"]
+    else:
+        _check(data, name, 0)
+        flags = 0
+        if isinstance(data, dict):  # an OrderedDict, whose order the text keeps
+            if "_tags" in data and (tags or _bad_tags(data, name)):
+                data = data.copy()
+                del data["_tags"]
+        elif tags:
+            flags = _WRAPPED
+            data = {"_value": data}
+    text = json.dumps(data, separators=_SEPARATORS)
+    if tags:
+        text = "%s%s\"_tags\":%s}" % (text[:-1], "," if len(text) > 2 else "", json.dumps(tags, separators=_SEPARATORS))
+    if stamp is None and not flags:
+        raw = (" " + text).encode()
+    elif stamp is None:
+        raw = bytes([flags]) + text.encode()
+    else:
+        raw = bytes([flags | _EXPIRES]) + stamp + text.encode()
+    if len(raw) > MAX_VALUE:
+        n = len(raw) - text_start(raw)
+        if n > MAX_VALUE:
+            raise ValueError("%s: %d bytes of JSON, at most %d" % (name, n, MAX_VALUE))
+    return raw
+
+
+def _bad_tags(data, name):
+    # A document that came out of the database carries its tags; putting it back keeps them.
+    tags = data["_tags"]
+    check_tags(tags, name + "._tags")
+    return not tags
+
+
+def text_start(raw):
+    """Return where the JSON text of a record starts."""
+    flags = raw[0]
+    if flags == _PLAIN:
+        return 1
+    if flags & ~3:
+        from .errors import DBCorrupt
+
+        raise DBCorrupt("record of a newer format (flags 0x%02x)" % flags)
+    return _HEADER if flags & _EXPIRES else 1
+
+
+def decode(raw):
+    """Return the document of a record, with `_tags` if it has any."""
+    if raw[0] == _PLAIN:
+        return json.loads(raw)
+    value = json.loads(raw[text_start(raw) :])
+    if raw[0] & _WRAPPED:
+        return value["_value"]
+    return value
+
+
+def whole(raw):
+    """Return (document, tags) as given to `encode`, for writing a changed document back."""
+    value = json.loads(raw[text_start(raw) :])
+    if raw[0] != _PLAIN and raw[0] & _WRAPPED:
+        return value["_value"], value["_tags"]
+    if isinstance(value, dict) and "_tags" in value:
+        return value, value.pop("_tags")
+    return value, None
+
+
+def stamp(raw):
+    """Return the expiry of a record: six bytes (line, seconds, fraction), or None."""
+    flags = raw[0]
+    if flags != _PLAIN and flags & _EXPIRES:
+        return raw[1:_HEADER]
+    return None
+
+
+def restamp(raw, new):
+    """Return the record with another expiry (six bytes or None); the text is not parsed."""
+    text = raw[text_start(raw) :]
+    flags = 0 if raw[0] == _PLAIN else raw[0] & _WRAPPED
+    if new is not None:
+        return bytes([flags | _EXPIRES]) + new + text
+    if flags:
+        return bytes([flags]) + text
+    return b" " + text
+
+
+def expired(raw, clock):
+    """Tell whether a record's time is over on `clock`."""
+    flags = raw[0]
+    return flags != _PLAIN and flags & _EXPIRES and raw[2:_HEADER] <= clock.at(raw[1])
