@@ -57,7 +57,7 @@ def after(prefix):
 
 
 class Generator:
-    """Makes keys that sort in order of insertion: eight digits of session, six of counter.
+    """Makes keys that sort in order of insertion: six digits of session, six of counter.
 
     `next_session` is called for each new session number: persistent databases count
     sessions in the tree, so that a key is never made twice; RAM databases draw one.
@@ -71,7 +71,7 @@ class Generator:
     def __call__(self):
         n = self._n + 1
         if n > _COUNTER:
-            self._head = "%08x" % self._next_session()
+            self._head = "%06x" % self._next_session()
             n = 0
         self._n = n
         return self._head + "%06x" % n

@@ -1,0 +1,144 @@
+"""Batches: one change list for many records."""
+
+from . import keys, record
+from .arguments import check_ttl
+
+
+def _each(value, n, name, single):
+    # One for all, or a list with one each.
+    if value is None or single(value):
+        return lambda i: value
+    if len(value) != n:
+        raise ValueError("%s: %d for %d items" % (name, len(value), n))
+    return lambda i: value[i]
+
+
+def _one_tags(tags):
+    if not isinstance(tags, (list, tuple)):
+        raise TypeError("tags: list of str, or one list for each item, not " + type(tags).__name__)
+    return not tags or isinstance(tags[0], str)
+
+
+def put(db, items, ttls=None, tags=None):
+    """See `MicroTetherDB.put_batch`."""
+    if not isinstance(items, (list, tuple)):
+        raise TypeError("items: list of documents or (key, document), not " + type(items).__name__)
+    n = len(items)
+    ttl_of = _each(ttls, n, "ttls", lambda t: not isinstance(t, (list, tuple)))
+    tags_of = _each(tags, n, "tags", _one_tags)
+    ttl = ttls if ttls is None else None
+    plain = ttls is None and tags is None
+    db._enter()
+    try:
+        store = db._store
+        encode = record.encode
+        out = []
+        made = []
+        stamps = []
+        linked = db._linked
+        fresh = True
+        last = {}
+        for i, item in enumerate(items):
+            try:
+                key = None
+                if type(item) is tuple and len(item) == 2 and isinstance(item[0], str):
+                    key, item = item
+                    raw_key = keys.stored(key)
+                    fresh = False
+                if plain:
+                    raw = encode(item)
+                else:
+                    ttl = check_ttl(ttl_of(i), "ttls")
+                    t = tags_of(i)
+                    if t is not None:
+                        record.check_tags(t)
+                    raw = encode(item, t, db._clock.stamp(ttl) if ttl else None)
+            except (TypeError, ValueError) as e:
+                raise type(e)("items[%d]: %s" % (i, e))
+            if key is None:
+                key = db._new_key()
+                raw_key = key.encode()
+            made.append(key)
+            if linked or raw[0] != 0x20 or b'"_tags":[' in raw:
+                old = last[raw_key] if raw_key in last else store.get(raw_key)
+                stamps.append((raw_key,) + db._changes(raw_key, old, raw, out))
+                last[raw_key] = raw
+                db._linked = True
+            else:
+                out.append((raw_key, raw))
+        _apply(db, out, stamps, fresh)
+        db._puts += n
+        _count(db, n)
+        return made
+    finally:
+        db._lock.release()
+
+
+def _apply(db, out, stamps, fresh=False):
+    if out:
+        db._make_room(out, b"")
+        db._store.apply(out, fresh)
+        for key, was, new in stamps:
+            db._expiry.applied(key, was, new)
+
+
+def _count(db, n):
+    db._count = None
+    db._since += n
+    if db._since >= db._threshold:
+        db._tick()
+
+
+def delete(db, batch):
+    """See `MicroTetherDB.delete_batch`."""
+    if isinstance(batch, (str, bytes, bytearray)):
+        raise TypeError("keys: list of str, not " + type(batch).__name__)
+    wanted = {}
+    for i, key in enumerate(batch):
+        try:
+            wanted[keys.stored(key)] = True
+        except (TypeError, ValueError) as e:
+            raise type(e)("keys[%d]: %s" % (i, e))
+    db._enter()
+    try:
+        out = []
+        stamps = []
+        n = 0
+        for key in wanted:
+            old = db._store.get(key)
+            if old is not None:
+                if not record.expired(old, db._clock):
+                    n += 1
+                stamps.append((key,) + db._changes(key, old, None, out))
+        _apply(db, out, stamps)
+        db._deletes += len(wanted)
+        _count(db, len(wanted))
+        return n
+    finally:
+        db._lock.release()
+
+
+def purge(db, key):
+    """Delete every record; returns how many there were."""
+    if key is not None:
+        raise TypeError("delete: key and purge=True exclude each other")
+    from . import ranges
+
+    n = ranges.count(db)
+    db._enter()
+    try:
+        db._store.clear()
+        db._expiry.clear()
+        if db._indexes:
+            from . import index
+
+            index.rewrite(db)
+        if not db._store.ram:
+            db._store.put(keys.META, db._clock.save())
+            db._store.commit()
+        db._linked = bool(db._indexes)
+        db._count = 0
+        db._deletes += n
+        return n
+    finally:
+        db._lock.release()

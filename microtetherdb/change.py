@@ -1,0 +1,68 @@
+"""Changes of a stored record: fields, and its time to live."""
+
+from . import keys, record
+from .arguments import check_ttl
+
+
+def _old(db, raw_key):
+    old = db._store.get(raw_key)
+    if old is None or record.expired(old, db._clock):
+        return None
+    return old
+
+
+def _counted(db):
+    db._puts += 1
+    db._since += 1
+    if db._since >= db._threshold:
+        db._tick()
+
+
+def update(db, key, changes):
+    """Change fields of a document: plain fields are set, MongoDB's update operators applied.
+
+    TTL and tags stay. Returns 1, or 0 if there is no such record. Raises `QueryError` for a
+    malformed change, `TypeError`, `ValueError`, `DBFull`; the record is unchanged then.
+    """
+    from . import update as operators
+
+    raw_key = keys.stored(key)
+    db._enter()
+    try:
+        old = _old(db, raw_key)
+        if old is None:
+            return 0
+        document = operators.apply(record.decode(old), changes)
+        db._write(raw_key, record.encode(document, None, record.stamp(old)), old)
+        _counted(db)
+        return 1
+    finally:
+        db._lock.release()
+
+
+def ttl(db, key):
+    """Return the seconds (float) that a record has left, or None if it has no TTL or is not there."""
+    raw_key = keys.stored(key)
+    db._enter()
+    try:
+        old = _old(db, raw_key)
+        stamp = None if old is None else record.stamp(old)
+        return None if stamp is None else db._clock.left(stamp)
+    finally:
+        db._lock.release()
+
+
+def expire(db, key, ttl):
+    """Give a record `ttl` seconds from now, or with None or 0 no end. Returns 1, or 0 if there is none."""
+    raw_key = keys.stored(key)
+    ttl = check_ttl(ttl)
+    db._enter()
+    try:
+        old = _old(db, raw_key)
+        if old is None:
+            return 0
+        db._write(raw_key, record.restamp(old, db._clock.stamp(ttl) if ttl else None), old)
+        _counted(db)
+        return 1
+    finally:
+        db._lock.release()

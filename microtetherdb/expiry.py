@@ -1,0 +1,270 @@
+"""Which records expire next: a min-heap in RAM, an index in the tree of a persistent database.
+
+Both find k expired records in O(k) and never scan; expiry itself is decided by the record's
+own header, so a late clean-up is never seen. In RAM an entry costs 8 bytes in the heap and its
+key, in blocks of 512 bytes that a fragmented heap can give. A persistent database keeps
+entries `00 'e' line expiry key` in the tree instead: opening costs nothing and RAM neither.
+"""
+
+from array import array
+from micropython import const
+
+from . import keys, record
+
+_PAIRS = const(64)  # heap entries in a block of 512 bytes
+_BLOCK = const(512)  # bytes of keys in a block
+_SWEEP = const(16)  # entries checked for staleness in one step
+
+
+class _Keys:
+    # Keys in blocks; a reference is block * 512 + offset. A block's first two bytes count
+    # the keys in it; it is given back when the last has gone.
+
+    def __init__(self):
+        self._blocks = []
+        self._at = _BLOCK
+
+    def add(self, key):
+        n = len(key)
+        if self._at + n >= _BLOCK:
+            block = bytearray(_BLOCK)
+            if None in self._blocks:
+                self._last = self._blocks.index(None)
+                self._blocks[self._last] = block
+            else:
+                self._last = len(self._blocks)
+                self._blocks.append(block)
+            self._at = 2
+        block = self._blocks[self._last]
+        at = self._at
+        block[at] = n
+        block[at + 1 : at + 1 + n] = key
+        self._at = at + 1 + n
+        block[0] += 1
+        return self._last * _BLOCK + at
+
+    def get(self, ref):
+        block = self._blocks[ref // _BLOCK]
+        at = ref % _BLOCK
+        return bytes(block[at + 1 : at + 1 + block[at]])
+
+    def remove(self, ref):
+        i = ref // _BLOCK
+        block = self._blocks[i]
+        block[0] -= 1
+        if not block[0]:
+            self._blocks[i] = None
+            if i == self._last:
+                self._at = _BLOCK
+
+
+class Heap:
+    """Binary min-heap of (second, key) (Williams, Algorithm 232, 1964), in blocks."""
+
+    def __init__(self):
+        self._blocks = []
+        self._keys = _Keys()
+        self._n = 0
+
+    def __len__(self):
+        return self._n
+
+    def get(self, i):
+        """Return entry i as (second, key)."""
+        block = self._blocks[i // _PAIRS]
+        j = i % _PAIRS * 2
+        return block[j], self._keys.get(block[j + 1])
+
+    def first(self):
+        """Return the earliest second."""
+        return self._blocks[0][0]
+
+    def push(self, t, key):
+        """Add an entry, O(log n)."""
+        i = self._n
+        if i // _PAIRS == len(self._blocks):
+            self._blocks.append(array("I", bytes(_BLOCK)))
+        ref = self._keys.add(key)
+        self._n = i + 1
+        self._up(i, t, ref)
+
+    def _up(self, i, t, ref):
+        blocks = self._blocks
+        while i:
+            p = (i - 1) >> 1
+            parent = blocks[p // _PAIRS]
+            q = p % _PAIRS * 2
+            if parent[q] <= t:
+                break
+            block = blocks[i // _PAIRS]
+            j = i % _PAIRS * 2
+            block[j] = parent[q]
+            block[j + 1] = parent[q + 1]
+            i = p
+        block = blocks[i // _PAIRS]
+        j = i % _PAIRS * 2
+        block[j] = t
+        block[j + 1] = ref
+
+    def remove(self, i):
+        """Remove entry i, O(log n)."""
+        blocks = self._blocks
+        self._keys.remove(blocks[i // _PAIRS][i % _PAIRS * 2 + 1])
+        n = self._n - 1
+        self._n = n
+        block = blocks[n // _PAIRS]
+        j = n % _PAIRS * 2
+        t = block[j]
+        ref = block[j + 1]
+        if n // _PAIRS + 2 <= len(blocks):  # keep one block in hand
+            blocks.pop()
+        if i == n:
+            return
+        while True:  # sift the last entry down from i
+            c = 2 * i + 1
+            if c >= n:
+                break
+            child = blocks[c // _PAIRS]
+            k = c % _PAIRS * 2
+            if c + 1 < n:
+                right = blocks[(c + 1) // _PAIRS]
+                r = (c + 1) % _PAIRS * 2
+                if right[r] < child[k]:
+                    c += 1
+                    child = right
+                    k = r
+            if child[k] >= t:
+                break
+            block = blocks[i // _PAIRS]
+            j = i % _PAIRS * 2
+            block[j] = child[k]
+            block[j + 1] = child[k + 1]
+            i = c
+        self._up(i, t, ref)
+
+
+def _second(stamp):
+    # The first whole second at which the stamp is over.
+    return int.from_bytes(stamp[1:5], "big") + (1 if stamp[5] else 0)
+
+
+class RamExpiry:
+    """The heap of a RAM database. Entries whose record changed are stale and swept out."""
+
+    def __init__(self):
+        self._heap = Heap()
+        self._stale = 0
+        self._at = 0
+
+    def __len__(self):
+        return len(self._heap) - self._stale
+
+    def used(self):
+        """Tell whether a change of a record has to name the record's old expiry."""
+        return len(self._heap) > 0
+
+    def changes(self, key, old, new, out):
+        """Nothing is stored in the tree."""
+
+    def applied(self, key, old, new):
+        """Follow a change of a record's expiry from `old` to `new` (stamps or None)."""
+        if old is not None:
+            if new is not None and _second(old) == _second(new):
+                return
+            self._stale += 1
+        if new is not None:
+            self._heap.push(_second(new), key)
+
+    def sweep(self, store):
+        """Drop stale entries among the next few; True while many are left."""
+        heap = self._heap
+        if self._stale <= 16 + len(heap) // 4:
+            return False
+        i = self._at
+        for _ in range(_SWEEP):
+            if i >= len(heap):
+                i = 0
+            if not len(heap):
+                self._stale = 0
+                break
+            t, key = heap.get(i)
+            if self._current(store, t, key) is None:
+                heap.remove(i)
+                self._stale = max(0, self._stale - 1)
+            else:
+                i += 1
+        self._at = i
+        return self._stale > 16 + len(heap) // 4
+
+    def _current(self, store, t, key):
+        raw = store.get(key)
+        if raw is not None:
+            stamp = record.stamp(raw)
+            if stamp is not None and _second(stamp) == t:
+                return raw
+        return None
+
+    def next(self, store, clock):
+        """Return the stored key of an expired record, or None."""
+        heap = self._heap
+        while len(heap) and heap.first() <= clock.seconds():
+            t, key = heap.get(0)
+            heap.remove(0)
+            if self._current(store, t, key) is None:
+                self._stale = max(0, self._stale - 1)
+                continue
+            self._stale -= 1  # removing the record counts its entry, which is gone already
+            return key
+        return None
+
+    def clear(self):
+        self.__init__()
+
+
+class TreeExpiry:
+    """The expiry index of a persistent database."""
+
+    def __init__(self, store):
+        self._used = store.first(keys.EXPIRY) is not None
+        self._store = store
+
+    def __len__(self):
+        n = 0
+        for _ in self._store.scan(keys.EXPIRY, keys.after(keys.EXPIRY)):
+            n += 1
+        return n
+
+    def used(self):
+        return self._used
+
+    def changes(self, key, old, new, out):
+        """Append the index's changes to a change list."""
+        if old != new:
+            if old is not None:
+                out.append((keys.EXPIRY + old + key, None))
+            if new is not None:
+                out.append((keys.EXPIRY + new + key, b""))
+                self._used = True
+
+    def applied(self, key, old, new):
+        """All is in the tree."""
+
+    def sweep(self, store):
+        return False
+
+    def next(self, store, clock):
+        """Return the stored key of an expired record, or None."""
+        if not self._used:
+            return None
+        for line in clock.lines():
+            head = keys.EXPIRY + bytes([line])
+            entry = store.first(head)
+            if entry is None:
+                if line:
+                    clock.drop(line)
+            elif entry[3:8] <= clock.at(line):
+                return entry[8:]
+        return None
+
+    def clear(self):
+        self._used = False

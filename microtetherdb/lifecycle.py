@@ -1,0 +1,164 @@
+"""Start and stop of a database, and its upkeep: flush rhythm, expiry, compaction."""
+
+import time
+from micropython import const
+
+from . import keys, record
+
+_SLICE = const(8)  # expired records removed between two looks at the clock
+_SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
+
+
+def warn(message):
+    """Pass a warning to the package's hook."""
+    import microtetherdb
+
+    microtetherdb.on_warning(message)
+
+
+def start(db, args, kw):
+    """Open the store and set up the database's state."""
+    from . import config, lock, opening
+
+    cfg = config.resolve(args, kw)
+    db._lock = lock.allocate_lock()
+    db._timeout = cfg["lock_timeout"]
+    store, db._clock, db._name, db._quota = opening.open_store(cfg, warn)
+    db._new_key = keys.Generator(lambda: opening.next_session(db))
+    from . import expiry
+
+    if store.ram:
+        db._expiry = expiry.RamExpiry()
+        db._linked = False
+        db._indexes = None
+    else:
+        db._expiry = expiry.TreeExpiry(store)
+        db._indexes = None
+        if store.first(b"\x00c") is not None:
+            from . import index
+
+            db._indexes = index.load(store)
+        db._linked = bool(db._indexes) or db._expiry.used() or store.first(b"\x00x") is not None
+    db._puts = db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
+    db._since = 0
+    db._count = None
+    db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
+    db._threshold = threshold(db)
+    db._check_ms = int(cfg["ttl_check_interval"] * 1000)
+    db._sweep_ms = int(cfg["cleanup_interval"] * 1000)
+    db._checked = db._swept = time.ticks_ms()
+    db._clock_saved = db._clock.seconds()
+    db._loop = cfg["event_loop"]
+    db._task = None
+    db._store = store
+    from . import task
+
+    task.attach(db)
+
+
+def stop(db):
+    """Flush and close; the database raises `DBClosed` from then on."""
+    db._enter()
+    try:
+        store, db._store = db._store, None
+        try:
+            if not store.ram and (store.dirty() or db._expiry.used()):
+                store.put(keys.META, db._clock.save())
+        finally:
+            try:
+                store.close()
+            finally:
+                from . import opening
+
+                if not store.ram:
+                    opening.release(db._name)
+    finally:
+        db._lock.release()
+    if db._task is not None:
+        from . import task
+
+        task.cancel(db)
+
+
+def threshold(db):
+    """Return the number of operations between two flushes (SPEC section 5)."""
+    if db._fixed:
+        return db._fixed
+    n = db._puts + db._deletes
+    return 10 if n < 100 else 15 if n <= 1000 else 20
+
+
+def tick(db):
+    """Between operations, with the lock held: flush when due, then expire a little when due."""
+    commit(db)
+    now = time.ticks_ms()
+    if time.ticks_diff(now, db._checked) >= db._check_ms:
+        if not expire(db, 2 * _SLICE):
+            db._checked = now
+
+
+def commit(db):
+    """Flush, with the lock held."""
+    store = db._store
+    db._since = 0
+    db._flushes += 1
+    db._threshold = threshold(db)
+    if store.ram:
+        return
+    clock = db._clock
+    clock.tick()
+    if clock.changed or db._expiry.used() and clock.seconds() - db._clock_saved >= _SAVE_CLOCK:
+        store.put(keys.META, clock.save())
+        db._clock_saved = clock.seconds()
+    store.commit()
+
+
+def flush(db):
+    """Make every acknowledged operation durable."""
+    db._enter()
+    try:
+        commit(db)
+    finally:
+        db._lock.release()
+
+
+def expire(db, limit):
+    """Remove expired records, at most `limit` (0: all), with the lock held; returns how many."""
+    db._clock.tick()
+    n = 0
+    store = db._store
+    while not limit or n < limit:
+        key = db._expiry.next(store, db._clock)
+        if key is None:
+            break
+        old = store.get(key)
+        if old is None or not record.expired(old, db._clock):
+            break
+        out = []
+        was, new = db._changes(key, old, None, out)
+        store.apply(out)
+        db._expiry.applied(key, was, new)
+        n += 1
+        if db._count:
+            db._count -= 1
+        db._since += 1
+        if not store.ram and db._since >= db._threshold:
+            commit(db)
+    db._expired += n
+    if not n:
+        db._expiry.sweep(store)
+    return n
+
+
+def cleanup(db):
+    """Remove every expired record now; returns how many."""
+    db._enter()
+    try:
+        n = expire(db, 0)
+        if db._since >= db._threshold:
+            commit(db)
+        while db._expiry.sweep(db._store):
+            pass
+        return n
+    finally:
+        db._lock.release()

@@ -1,0 +1,27 @@
+"""The database lock, for threads; tasks of one loop need none, as no call runs the loop."""
+
+import time
+
+try:
+    from _thread import allocate_lock
+except ImportError:  # firmware without threads
+
+    class _NoLock:
+        def acquire(self, wait=True):
+            return True
+
+        def release(self):
+            pass
+
+    allocate_lock = _NoLock
+
+
+def wait(lock, timeout):
+    """Acquire `lock` within `timeout` seconds, or raise `DBLock`."""
+    end = time.ticks_add(time.ticks_ms(), int(timeout * 1000))
+    while not lock.acquire(False):
+        if time.ticks_diff(end, time.ticks_ms()) <= 0:
+            from .errors import DBLock
+
+            raise DBLock("lock not free within lock_timeout (%s s)" % timeout)
+        time.sleep_ms(1)

@@ -1,0 +1,41 @@
+"""What a database tells about itself: `stats()` and `repr`."""
+
+
+def stats(db):
+    """Return counts as a dict: operations, flushes, records, TTLs, RAM or flash (docs/api.md)."""
+    from . import ranges
+
+    records = ranges.count(db)
+    db._enter()
+    try:
+        store = db._store
+        out = {
+            "name": db._name,
+            "records": records,
+            "ttls": len(db._expiry) if db._linked else 0,
+            "puts": db._puts,
+            "gets": db._gets,
+            "deletes": db._deletes,
+            "queries": db._queries,
+            "expired": db._expired,
+            "flushes": db._flushes,
+            "flush_threshold": db._threshold,
+            "operations": db._puts + db._gets + db._deletes + db._queries,
+        }
+        if store.ram:
+            out["quota"] = db._quota
+            out["ram_used"] = store.ram_used()
+        else:
+            out.update(store.log.stats())
+        return out
+    finally:
+        db._lock.release()
+
+
+def line(db):
+    """Return one line that names the database and its state."""
+    if db._store is None:
+        return "<MicroTetherDB closed>"
+    return "<MicroTetherDB %s, %d records, %d operations, flush every %d>" % (
+        db._name, len(db), db._puts + db._gets + db._deletes + db._queries, db._threshold,
+    )

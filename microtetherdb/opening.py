@@ -1,0 +1,99 @@
+"""Opening and closing: quota, fall-back to a file, one opening per file, the session counter."""
+
+import gc
+import os
+
+from . import keys
+from .clock import Clock
+from .errors import DBFull, DBLock
+from .store import Store
+
+_MIN_QUOTA = 8 * 512  # bytes: below this an in-memory database is of no use
+
+_open_files = {}
+
+
+def open_store(cfg, warn):
+    """Return (store, clock, name, quota) for a resolved configuration.
+
+    Raises `DBLock` when the file is open already, `DBCorrupt` and `DBFull` as the page log
+    finds it.
+    """
+    pagesize = cfg["btree_pagesize"]
+    quota = 0
+    if cfg["in_memory"]:
+        gc.collect()
+        quota = gc.mem_free() * cfg["ram_percentage"] // 100
+        if quota >= max(_MIN_QUOTA, 5 * pagesize):
+            from .ramstream import RamStream
+
+            try:
+                store = Store(RamStream(pagesize), pagesize, quota)
+                return store, Clock(), "RAM", quota
+            except (MemoryError, DBFull):
+                pass
+        warn("%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"])))
+    name = _name(cfg["filename"])
+    if name in _open_files:
+        raise DBLock(name + " is open already")
+    _open_files[name] = 1
+    try:
+        return open_persistent(cfg) + (name, 0)
+    except BaseException:
+        del _open_files[name]
+        raise
+
+
+def open_persistent(cfg):
+    """Return (store, clock) on the page log of `cfg["filename"]`."""
+    from . import pagelog
+
+    target = cfg["filename"]
+    if target == "flash:":
+        from .config import board
+
+        b = board()
+        target = b.region() if b is not None else None
+        if target is None:
+            raise ValueError("filename: this board has no database region for 'flash:'")
+    log = pagelog.open(
+        target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
+    )
+    try:
+        store = Store(log, log.pagesize, cfg["btree_cachesize"], log)
+        clock = Clock(True, store.get(keys.META))
+    except BaseException:
+        log.close()
+        raise
+    return store, clock
+
+
+def release(name):
+    """Allow a file to be opened again."""
+    _open_files.pop(name, None)
+
+
+def _name(filename):
+    if not isinstance(filename, str):
+        return "device %d" % id(filename)
+    if filename == "flash:" or filename.startswith("/"):
+        return filename
+    cwd = os.getcwd()
+    return (cwd if cwd.endswith("/") else cwd + "/") + filename
+
+
+def next_session(db):
+    """Return a session number for generated keys, never used before in this database."""
+    store = db._store
+    if store.ram:
+        try:
+            return int.from_bytes(os.urandom(3), "big")
+        except AttributeError:
+            import time
+
+            return time.ticks_cpu() & 0xFFFFFF
+    clock = db._clock
+    clock.session += 1
+    store.put(keys.META, clock.save())
+    store.commit()  # a key that was handed out is not made again after a power cut
+    return clock.session

@@ -1,0 +1,85 @@
+"""Lazy ranges over the keys in sorted order, and counting."""
+
+from . import keys as _keys
+from . import record
+
+
+def steps(db, generator):
+    """Run a generator over the tree with the database lock held during each step only."""
+    while True:
+        db._enter()
+        try:
+            item = next(generator)
+        except StopIteration:
+            return
+        finally:
+            db._lock.release()
+        yield item
+
+
+def _limits(start, end, prefix):
+    low = _keys.USER if start is None else _keys.bound(start)
+    high = None if end is None else _keys.bound(end)
+    if prefix is not None:
+        p = _keys.bound(prefix)
+        if p == _keys.USER and not prefix:
+            p = b""
+        if p:
+            low = max(low, p)
+            beyond = _keys.after(p)
+            if beyond is not None and (high is None or beyond < high):
+                high = beyond
+    return low, high
+
+
+def _range(db, start, end, prefix, what):
+    low, high = _limits(start, end, prefix)
+    db._enter()  # a closed database raises at the call, not at the first step
+    db._lock.release()
+
+    def run():
+        clock = db._clock
+        for key, raw in db._store.scan(low, high):
+            if raw[0] != 0x20 and record.expired(raw, clock):
+                continue
+            if what == 1:
+                yield _keys.shown(key)
+            elif what == 2:
+                yield record.decode(raw)
+            else:
+                yield _keys.shown(key), record.decode(raw)
+
+    return steps(db, run())
+
+
+def keys(db, start=None, end=None, prefix=None):
+    """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`."""
+    return _range(db, start, end, prefix, 1)
+
+
+def values(db, start=None, end=None, prefix=None):
+    """Iterate over documents, as `keys` does."""
+    return _range(db, start, end, prefix, 2)
+
+
+def items(db, start=None, end=None, prefix=None):
+    """Iterate over (key, document), as `keys` does."""
+    return _range(db, start, end, prefix, 3)
+
+
+def count(db):
+    """Return the number of records that have not expired."""
+    db._enter()
+    try:
+        if db._expiry.used():
+            from . import lifecycle
+
+            lifecycle.expire(db, 0)
+        if db._count is None:
+            n = 0
+            for _ in db._store.scan(_keys.USER, None, 1):
+                n += 1
+            db._count = n
+        return db._count
+    finally:
+        db._lock.release()

@@ -1,0 +1,312 @@
+"""Ordered bytes -> bytes on the firmware's `btree`: atomic change lists, scans, commits.
+
+A change list is applied wholly or not at all. A persistent tree stands on a page log: after a
+failure in the middle of a change the tree is opened anew at the last commit, and what was
+acknowledged since then, kept in RAM until it is committed, is applied again. In RAM, what was
+changed is changed back.
+"""
+
+import btree
+from micropython import const
+
+_ENOMEM = const(12)
+_SLACK = const(4)  # pages past the quota that one operation may take
+_KEYS = const(1)
+
+
+class Store:
+    """`stream`: a `RamStream` or a `PageLog` (`log` is then the same object)."""
+
+    def __init__(self, stream, pagesize, cachesize, log=None):
+        self._stream = stream
+        self._pagesize = pagesize
+        self._cachesize = cachesize
+        self.log = log
+        self.ram = log is None
+        # Key and value of exactly this size break Berkeley DB's page split (docs/format.md).
+        self._bad = (pagesize - 20) // 2 - 14
+        self._redo = {}
+        self._scan = None
+        self._credit = 0
+        self._grown = 0
+        self._tree = None
+        self._open()
+
+    def _open(self):
+        self._tree = btree.open(self._stream, pagesize=self._pagesize, cachesize=self._cachesize)
+        self.get = self._tree.get
+
+    # Failure and recovery
+
+    def _drop(self):
+        # Close the tree without letting it write.
+        self._scan = None
+        tree = self._tree
+        self._tree = None
+        self.get = self._get_late
+        if tree is not None:
+            self._stream.dead = True
+            try:
+                tree.close()
+            except OSError:
+                pass  # its pages were not to be written anyway
+            self._stream.dead = False
+
+    def _get_late(self, key):
+        self.recover()
+        return self._tree.get(key)
+
+    def recover(self):
+        """Bring the tree back to all that was acknowledged."""
+        self._drop()
+        self.log.rollback()
+        self._open()
+        tree = self._tree
+        for key, value in self._redo.items():
+            if value is not None:
+                tree[key] = value
+            elif key in tree:
+                del tree[key]
+
+    def _reraise(self, error):
+        # The stream keeps the reason that C code can only tell as a number.
+        log = self.log
+        if log is not None and log.error is not None:
+            error, log.error = log.error, None
+        if isinstance(error, OSError) and error.args and error.args[0] == _ENOMEM:
+            from .errors import DBFull
+
+            raise DBFull("out of RAM")
+        raise error
+
+    # Changes
+
+    def put(self, key, value):
+        """Set one key (bytes), as `apply` does."""
+        n = len(value)
+        if len(key) + n == self._bad:
+            value = value + b" "
+        if self.log is not None:
+            if self._tree is None:
+                self.recover()
+            self.log.reserve(n + 2 * self._pagesize)
+            self._scan = None
+            try:
+                self._tree[key] = value
+            except BaseException as e:
+                self._undo(e)
+            self._redo[key] = value
+            self.log.step()
+            return
+        if self._stream.pages:
+            self._room(n + len(key))
+        self._scan = None
+        try:
+            self._tree[key] = value
+        except OSError as e:
+            self._reraise(e)
+
+    def _undo(self, error):
+        try:
+            self.recover()
+        except (OSError, MemoryError):
+            self._drop()  # the next call tries again
+        self._reraise(error)
+
+    def apply(self, changes, fresh=False):
+        """Apply a list of (key, value), value None deletes; all or nothing.
+
+        `fresh`: none of the keys is in the tree yet.
+
+        Raises `DBFull` before anything is changed when there is no room for it.
+        """
+        need = 0
+        bad = self._bad
+        for i, (key, value) in enumerate(changes):
+            if value is not None:
+                n = len(key) + len(value)
+                need += n + 16
+                if n == bad:
+                    changes[i] = (key, value + b" ")
+        if self.log is None:
+            return self._apply_ram(changes, need, fresh)
+        if self._tree is None:
+            self.recover()
+        if need:
+            self.log.reserve(need + 2 * self._pagesize * len(changes))
+        tree = self._tree
+        self._scan = None
+        try:
+            for key, value in changes:
+                if value is not None:
+                    tree[key] = value
+                elif key in tree:
+                    del tree[key]
+        except BaseException as e:
+            self._undo(e)
+        redo = self._redo
+        for key, value in changes:
+            redo[key] = value
+        self.log.step()
+
+    def _apply_ram(self, changes, need, fresh):
+        if self._stream.pages and need:
+            self._room(need)
+        tree = self._tree
+        self._scan = None
+        done = []
+        try:
+            for key, value in changes:
+                old = None if fresh else tree.get(key)
+                done.append((key, old))
+                if value is not None:
+                    tree[key] = value
+                elif old is not None:
+                    del tree[key]
+                    self._credit += len(old) + len(key)
+        except BaseException as e:
+            while done:
+                key, value = done.pop()
+                if value is not None:
+                    tree[key] = value
+                elif key in tree:
+                    del tree[key]
+            self._reraise(e)
+
+    def delete(self, key):
+        """Remove one key; returns 0 or 1."""
+        if self._tree is None:
+            self.recover()
+        self._scan = None
+        try:
+            del self._tree[key]
+        except KeyError:
+            return 0
+        except BaseException as e:
+            if self.log is not None:
+                self._undo(e)
+            self._reraise(e)
+        if self.log is not None:
+            self._redo[key] = None
+            self.log.step()
+        else:
+            self._credit += 64
+        return 1
+
+    # RAM quota: the tree's cache holds the quota; pages that spill into the stream are beyond it.
+
+    def full(self):
+        """Tell whether the RAM quota is used up."""
+        return self._stream.pages > _SLACK
+
+    def _room(self, need):
+        pages = self._stream.pages
+        if pages > self._grown:
+            self._grown = pages
+            if pages > _SLACK:
+                self._credit = 0
+        if pages + need // self._pagesize > _SLACK:
+            # Records were removed since: their pages are used again, a page's worth at least.
+            if self._credit < need + self._pagesize or pages > 4 * _SLACK:
+                from .errors import DBFull
+
+                raise DBFull("RAM quota of %d bytes is used up" % self._cachesize)
+            self._credit -= need
+
+    # Scans
+
+    def first(self, prefix):
+        """Return the first key that begins with `prefix`, or None."""
+        for key in self.scan(prefix, None, _KEYS):
+            return key if key.startswith(prefix) else None
+        return None
+
+    def scan(self, start=None, end=None, what=0, desc=False):
+        """Yield (key, value) from `start` (included) to `end` (excluded), bytes or None.
+
+        `what` 1: keys only. `desc`: from the end downwards. The tree may be changed between
+        two steps: the scan then seeks again behind the last key it gave.
+        """
+        tree = token = last = None
+        while True:
+            if self._tree is None:
+                self.recover()
+            if self._tree is not tree or self._scan is not token:
+                tree = self._tree
+                token = self._scan = object()
+                if desc:
+                    it = self._down(tree, start, end if last is None else last, what)
+                else:
+                    if last is not None:
+                        start = last + b"\0"
+                    it = iter(tree.keys(start, end) if what else tree.items(start, end))
+            try:
+                item = next(it)
+            except StopIteration:
+                return
+            except OSError as e:
+                self._reraise(e)
+            yield item
+            if self._scan is not token:
+                last = item if what else item[0]
+
+    def _down(self, tree, start, end, what):
+        # btree's descending iteration begins at the first key at or above `end`, or at none.
+        if end is not None:
+            for key in tree.keys(end):
+                break
+            else:
+                end = None
+        seen = end
+        it = tree.keys(end, start, btree.DESC | btree.INCL) if what else tree.items(end, start, btree.DESC | btree.INCL)
+        for item in it:
+            if seen is not None and (item if what else item[0]) >= seen:
+                continue
+            yield item
+
+    # Durability
+
+    def commit(self):
+        """Make everything acknowledged durable."""
+        log = self.log
+        if log is None:
+            return
+        if self._tree is None:
+            self.recover()
+        if not self._redo:
+            return
+        try:
+            if self._tree.flush():
+                self._reraise(OSError(5))
+            log.commit()
+        except BaseException as e:
+            self._undo(e)
+        self._redo.clear()
+
+    def dirty(self):
+        """Tell whether there is something to commit."""
+        return bool(self._redo)
+
+    def clear(self):
+        """Remove every key; a persistent tree is empty on the medium at the next commit."""
+        self._drop()
+        if self.ram:
+            self._stream = type(self._stream)(self._pagesize)
+            self._credit = self._grown = 0
+        else:
+            self._redo.clear()
+            self.log.clear()
+        self._open()
+
+    def ram_used(self):
+        """Return the bytes that the pages beyond the cache take (RAM mode)."""
+        return self._stream.pages * self._pagesize
+
+    def close(self):
+        """Commit and let go of the tree and its stream."""
+        try:
+            self.commit()
+        finally:
+            self._drop()
+            if self.log is not None:
+                self.log.close()

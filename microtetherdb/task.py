@@ -1,0 +1,101 @@
+"""The background task on the application's event loop: expiry, timed flush, compaction.
+
+It never starts or stops a loop. Each piece of work is bounded; between two it yields.
+"""
+
+import sys
+import time
+from micropython import const
+
+_TICK_MS = const(1000)
+_FLUSH_MS = const(5000)  # a change is flushed at the latest so long after it
+_SLICE = const(4)  # expired records removed in one piece of work
+
+
+def _running():
+    # The asyncio module if its loop is running right now; not imported for the question.
+    core = sys.modules.get("asyncio.core")
+    if core is not None and core.cur_task is not None:
+        return core
+    return None
+
+
+def attach(db):
+    """Start the database's task if there is a loop: the given one, or the running one."""
+    if db._task is not None or db._store is None:
+        return
+    loop = db._loop
+    if loop is None:
+        loop = _running()
+        if loop is None:
+            return
+    db._task = loop.create_task(run(db))
+
+
+def cancel(db):
+    """End the task of a closed database."""
+    t, db._task = db._task, None
+    core = _running()
+    if core is None or core.cur_task is not t:
+        t.cancel()
+
+
+async def ended(t):
+    """Wait until a cancelled task has ended."""
+    import asyncio
+
+    try:
+        await t
+    except asyncio.CancelledError:
+        pass
+
+
+async def run(db):
+    """The task: ends when the database is closed."""
+    import asyncio
+
+    dirty_at = None
+    while db._store is not None:
+        await asyncio.sleep_ms(min(_TICK_MS, db._check_ms))
+        now = time.ticks_ms()
+        if db._since or (db._store is not None and db._store.dirty()):
+            if dirty_at is None:
+                dirty_at = now
+            elif time.ticks_diff(now, dirty_at) >= _FLUSH_MS:
+                dirty_at = None
+                _piece(db, _flush)
+        else:
+            dirty_at = None
+        if time.ticks_diff(now, db._checked) >= db._check_ms:
+            db._checked = now
+            while _piece(db, _expire):
+                await asyncio.sleep_ms(0)
+        while _piece(db, _step):
+            await asyncio.sleep_ms(0)
+
+
+def _piece(db, work):
+    # One bounded piece of work, unless another thread has the database just now.
+    if db._store is None or not db._lock.acquire(False):
+        return False
+    try:
+        return db._store is not None and work(db)
+    finally:
+        db._lock.release()
+
+
+def _flush(db):
+    from . import lifecycle
+
+    lifecycle.commit(db)
+
+
+def _expire(db):
+    from . import lifecycle
+
+    return lifecycle.expire(db, _SLICE) == _SLICE or db._expiry.sweep(db._store)
+
+
+def _step(db):
+    log = db._store.log
+    return log is not None and log.step()
