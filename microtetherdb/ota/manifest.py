@@ -1,0 +1,55 @@
+"""The update manifest: a JSON object that says what an image is, signed.
+
+What is signed is not the JSON text but `canonical(m)`: one line a field in the order of `FIELDS` after a line that names
+the format, so that white space, order and additional members of the JSON do not matter. `docs/update.md` has the table.
+"""
+
+import json
+
+from .errors import BadManifest, BadSignature
+
+FORMAT = "mtdb-update-1"
+FIELDS = ("board", "variant", "version", "security", "size", "sha256", "updater")
+
+
+def parse(raw):
+    """Return the manifest in `raw` (JSON text, bytes or a dict) with every signed field checked for type and range.
+
+    `variant`, `security` and `updater` default to "", 0 and 1. Raises BadManifest.
+    """
+    try:
+        m = dict(raw if isinstance(raw, dict) else json.loads(raw))
+    except (ValueError, TypeError):
+        raise BadManifest("not a JSON object")
+    m.setdefault("variant", "")
+    m.setdefault("security", 0)
+    m.setdefault("updater", 1)
+    for name in FIELDS:
+        value = m.get(name)
+        if name in ("security", "size", "updater"):
+            good = type(value) is int and 0 <= value < 1 << 30
+        else:
+            good = isinstance(value, str) and len(value) <= 64 and "\n" not in value and (value or name == "variant")
+        if not good:
+            raise BadManifest(name)
+    if not m["size"] or len(m["sha256"]) != 64:
+        raise BadManifest("size or sha256")
+    return m
+
+
+def canonical(m):
+    """Return the bytes that are signed."""
+    return ("%s\n%s\n" % (FORMAT, "\n".join([str(m[name]) for name in FIELDS]))).encode()
+
+
+async def verify(m, key):
+    """Check the signature of `m` against the public `key` (128 hex digits). Raises BadSignature."""
+    from binascii import unhexlify
+    from .ecdsa import verify
+
+    try:
+        good = await verify(unhexlify(key), canonical(m), unhexlify(m.get("signature") or ""))
+    except (ValueError, TypeError):
+        good = False
+    if not good:
+        raise BadSignature("signature")

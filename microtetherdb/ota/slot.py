@@ -1,0 +1,70 @@
+"""The slot interface between the updater and a board's boot loader, and the small files both keep.
+
+A board has two slots: one runs, the other takes the next image. A backend gives:
+
+- `running`, `target`: names of the two slots (str or int); `capacity`: bytes the target holds.
+- `status()` -> `(running, target)`, each one of the states below.
+- `check(head)`: raise BadImage unless the image that starts with `head` (its first 4096 bytes or all of it) can run here.
+- `begin(size)`: make the target ready to be written from offset 0 (raises TooLarge); `write(offset, buf)`: in order, `offset` a
+  multiple of 4096, `len(buf)` 4096 except at the end; `readinto(offset, buf)`: read the target back; `finish()`: all written is durable.
+- `activate()`: boot the target next, once and on trial. One atomic write: before it the old image boots, after it the new one.
+- `confirm()`: the running image is good for ever. `rollback()`: it is not; boot the other from now on (may restart at once).
+- `restart()`: does not return.
+
+The boot loader turns NEW into PENDING when it starts an image, and PENDING, found at the next start, into ABORTED: it then boots
+the other slot. That is ESP-IDF's scheme; `docs/update.md` has the state table.
+"""
+
+import json
+import os
+
+EMPTY, NEW, PENDING, VALID, ABORTED = "empty", "new", "pending", "valid", "aborted"
+
+
+def default():
+    """Return this board's slot backend: what `_mtdb_board.slot()` gives, the ESP32's partitions, or the directory named by the
+    environment variable MTDB_SLOTS (unix). Raises OTAError when the board has no slots."""
+    import sys
+
+    try:
+        from _mtdb_board import slot
+    except ImportError:
+        slot = None
+    if slot:
+        return slot()
+    if sys.platform == "esp32":
+        from .slot_esp32 import Esp32Slot
+
+        return Esp32Slot()
+    path = hasattr(os, "getenv") and os.getenv("MTDB_SLOTS")
+    if not path:
+        from .errors import OTAError
+
+        raise OTAError("no update slots on this board")
+    from .slot_file import FileSlot
+
+    return FileSlot(path)
+
+
+def load(path):
+    """Return the dict kept in `path` by `save`; an empty one when there is none."""
+    for name in (path, path + "~"):
+        try:
+            with open(name) as f:
+                return json.load(f)
+        except (OSError, ValueError):
+            pass
+    return {}
+
+
+def save(path, state):
+    """Replace the contents of `path` by `state`: after a power cut either the old or the new is there."""
+    new = path + "~"
+    with open(new, "w") as f:
+        json.dump(state, f)
+        f.flush()
+    try:
+        os.rename(new, path)
+    except OSError:  # FAT does not rename over a file; load() finds the new one under its first name
+        os.remove(path)
+        os.rename(new, path)

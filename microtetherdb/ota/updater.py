@@ -1,0 +1,253 @@
+"""The update itself: check, download, verify, activate; then, after the restart, confirm or roll back.
+
+The journal (a small JSON file) holds what must outlive a restart: `download` [sha256, offset], `trial` [version, security,
+target slot, whether the slot's state can be taken for this trial's], `failed` [versions], `security` (highest confirmed). Every change of it and of the slots is one atomic step;
+`docs/update.md` has the table of the states between them.
+"""
+
+import asyncio
+
+from micropython import const
+
+from . import manifest, slot as slots
+from .errors import (
+    BadHash,
+    BadSignature,
+    FailedBefore,
+    OldSecurity,
+    SelfTestFailed,
+    TooLarge,
+    Unconfirmed,
+    UpdaterTooOld,
+    WrongBoard,
+)
+from .source import Source, join
+
+UPDATER = 1  # compared with a manifest's `updater`
+_CHUNK = const(4096)
+_MARK = const(65536)  # bytes between two notes of a download's offset
+
+
+class Updater:
+    """Updates of this board.
+
+    What is None comes from the board's frozen `_mtdb_board`: `board` (name), `variant`, `key` (public key, 128 hex digits),
+    `security` (security version of the running image). `slot`: backend, see `slot.py`. `journal`: path of the journal.
+    `allow_unsigned`: accept manifests without a signature on a board without a key. Other keywords go to `Source`:
+    `timeout`, `retries`, `pause`, `ssl`.
+    """
+
+    def __init__(
+        self, slot=None, board=None, variant=None, key=None, security=None, journal="ota.json", allow_unsigned=False, **source
+    ):
+        try:
+            import _mtdb_board as b
+        except ImportError:
+            b = None
+        self._board = board or getattr(b, "BOARD", None)
+        self._variant = getattr(b, "VARIANT", "") if variant is None else variant
+        self._key = key or getattr(b, "OTA_KEY", None)
+        self._security = getattr(b, "SECURITY", 0) if security is None else security
+        self._unsigned = allow_unsigned
+        self._path = journal
+        self._source = source
+        self.slot = slot or slots.default()
+        self._settle()
+
+    def _save(self):
+        slots.save(self._path, self._journal)
+
+    def _settle(self):
+        # Bring the journal up to what the boot loader did since: a cut or a restart may have come between the two.
+        self._journal = j = slots.load(self._path)
+        trial = j.get("trial")
+        if not trial:
+            return
+        running, target = self.slot.status()
+        if trial[2] == self.slot.running:
+            if running == slots.VALID:  # confirmed
+                j["security"] = max(j.get("security", 0), trial[1])
+                self._end(None)
+            else:
+                self._sure()
+        elif target == slots.ABORTED:  # the boot loader rolled it back, or did so with the one before
+            self._end(trial[0] if trial[3] else None)
+        elif target not in (slots.NEW, slots.PENDING):  # cut before it was activated
+            self._end(None)
+
+    def _sure(self):
+        trial = self._journal["trial"]
+        if not trial[3]:
+            trial[3] = True
+            self._save()
+
+    def _end(self, failed):
+        j = self._journal
+        if failed and failed not in j.setdefault("failed", []):
+            j["failed"] = j["failed"][-7:] + [failed]
+        j["trial"] = None
+        self._save()
+
+    def status(self):
+        """Return a dict: `running` and `target` (states of the slots), `slot` (the running one's name), `trial`, `failed`, `security`,
+        `download` (bytes kept of a download broken off)."""
+        self._settle()
+        j = self._journal
+        running, target = self.slot.status()
+        return {
+            "slot": self.slot.running,
+            "running": running,
+            "target": target,
+            "trial": (j.get("trial") or [None])[0],
+            "failed": j.get("failed", []),
+            "security": max(self._security, j.get("security", 0)),
+            "download": (j.get("download") or [0, 0])[1],
+        }
+
+    async def check(self, where):
+        """Return the manifest at `where` (URL, path, or its text or dict), verified and fit for this device.
+
+        Raises BadManifest, BadSignature, WrongBoard, OldSecurity, UpdaterTooOld, FailedBefore, TooLarge, Unconfirmed.
+        """
+        raw = where
+        if isinstance(where, str) and where[:1] != "{":
+            raw = bytearray(2048)
+            source = Source(where, **self._source)
+            try:
+                raw = raw[: await source.fill(memoryview(raw), False)]
+            finally:
+                await source.close()
+        m = manifest.parse(raw)
+        if self._key:
+            await manifest.verify(m, self._key)
+        elif not self._unsigned:
+            raise BadSignature("this board has no key: allow_unsigned=True takes updates from anybody")
+        status = self.status()
+        if m["board"] != self._board or m["variant"] != self._variant:
+            raise WrongBoard(m["board"], m["variant"])
+        if m["updater"] > UPDATER:
+            raise UpdaterTooOld(m["updater"])
+        if m["security"] < status["security"]:
+            raise OldSecurity(m["security"], status["security"])
+        if m["version"] in status["failed"]:
+            raise FailedBefore(m["version"])
+        if m["size"] > self.slot.capacity:
+            raise TooLarge(m["size"], self.slot.capacity)
+        if status["running"] != slots.VALID or status["trial"]:
+            raise Unconfirmed(status["trial"])
+        return m
+
+    async def update(self, where, image=None, progress=None):
+        """Download the update whose manifest is at `where`, verify it and make it boot next; return the manifest.
+
+        `image`: where the image is, if not where the manifest's member `file` says (URL, path or stream). `progress(done, size)` is
+        called after each 4096 bytes. Yields to the loop between them; a cancelled or broken download goes on where it was at the
+        next call. Then call `restart()`. Raises what `check` raises, Truncated, SourceError, BadImage, BadHash, OSError.
+        """
+        m = await self.check(where)
+        if image is None:
+            image = join(where, m["file"])
+        buf = memoryview(bytearray(_CHUNK))
+        await self._fetch(m, image, buf, progress)
+        await self._verify(m, buf)
+        old = self.slot.status()[1]
+        self._journal["trial"] = [m["version"], m["security"], self.slot.target, old != slots.ABORTED]
+        self._journal["download"] = None
+        self._save()
+        self.slot.activate()
+        self._sure()
+        return m
+
+    async def _fetch(self, m, image, buf, progress):
+        slot = self.slot
+        j = self._journal
+        size = m["size"]
+        old = j.get("download")
+        done = old[1] if old and old[0] == m["sha256"] else 0
+        if old and not done:
+            self._mark(m, 0)
+        source = Source(image, done, **self._source)
+        try:
+            while done < size:
+                piece = buf[: min(_CHUNK, size - done)]
+                await source.fill(piece)
+                if not done:
+                    slot.check(piece)
+                    slot.begin(size)
+                slot.write(done, piece)
+                done += len(piece)
+                if not done % _MARK:
+                    self._mark(m, done)
+                if progress:
+                    progress(done, size)
+                await asyncio.sleep(0)
+        finally:
+            slot.finish()
+            if 0 < done < size:
+                self._mark(m, done)
+            await source.close()
+
+    def _mark(self, m, done):
+        self.slot.finish()
+        self._journal["download"] = [m["sha256"], done]
+        self._save()
+
+    async def _verify(self, m, buf):
+        # What counts is what is in the slot, so it is read back: this also covers what an earlier run downloaded.
+        import hashlib
+        from binascii import hexlify
+
+        h = hashlib.sha256()
+        for done in range(0, m["size"], _CHUNK):
+            piece = buf[: min(_CHUNK, m["size"] - done)]
+            self.slot.readinto(done, piece)
+            h.update(piece)
+            await asyncio.sleep(0)
+        if hexlify(h.digest()).decode() != m["sha256"]:
+            self._journal["download"] = None
+            self._save()
+            raise BadHash(m["version"])
+
+    def confirm(self, test):
+        """Finish the trial of the running image: True when it has been confirmed now, False when it was not on trial.
+
+        `test`: path of a database that is opened and read, or a function that returns a true value when all is well. If it fails, the
+        version is remembered as failed and rolled back: restarts into the old image, or raises SelfTestFailed where that returns.
+        """
+        self._settle()
+        if self.slot.status()[0] == slots.VALID:
+            return False
+        try:
+            good = _read(test) if isinstance(test, str) else test()
+            reason = None
+        except Exception as e:
+            good = False
+            reason = e
+        trial = self._journal.get("trial")
+        if good:
+            self.slot.confirm()
+            self._settle()
+            return True
+        self._end(trial and trial[0])
+        self.slot.rollback()
+        raise SelfTestFailed(reason)
+
+    def forget(self):
+        """Forget which versions failed, so that they may be tried again."""
+        self._journal["failed"] = []
+        self._save()
+
+    def restart(self):
+        """Restart the device into the image chosen."""
+        self.slot.restart()
+
+
+def _read(path):
+    # Self-test: open the database, count its records and read the first one.
+    from microtetherdb import MicroTetherDB
+
+    with MicroTetherDB(path, in_memory=False) as db:
+        for key in db:
+            db.get(key)
+            break
+        return len(db) >= 0
