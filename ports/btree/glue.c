@@ -1,0 +1,244 @@
+// MicroTetherDB: what Berkeley DB 1.85 needs from MicroPython, and mends of what it gets wrong.
+// README.md in this folder explains each of them. SPDX-License-Identifier: MIT
+
+#include "py/runtime.h"
+#include "py/gc.h"
+#include "py/mperrno.h"
+
+#if MICROPY_PY_BTREE
+
+#define MTDB_BTREE_GLUE 1
+#include "berkeley-db/db.h"
+#include "berkeley-db/btree.h"
+
+DB *(__bt_open)(const char *, int, int, const BTREEINFO *, int);
+
+// Streams ////////////////////////////////////////////////////////////////////////////////////////
+// Berkeley DB carries its file as an int. modbtree.c passes the same vtable at every open.
+
+static const FILEVTABLE *stream_calls;
+
+#if defined(__LP64__)
+// A pointer does not fit: a table. A slot belongs to one address for as long as a tree uses it. A tree
+// that was dropped without being closed keeps its slot, which the next stream at its address takes up.
+#define STREAMS (4096)
+static struct { const void *stream; size_t trees; } streams[STREAMS];
+
+int mtdb_open(const void *stream) {
+    int fd = -1;
+    for (int i = 0; i < STREAMS; ++i) {
+        if (streams[i].stream == stream) {
+            fd = i;
+            break;
+        }
+        if (fd < 0 && streams[i].trees == 0) {
+            fd = i;
+        }
+        if (streams[i].stream == NULL) {
+            break; // slots are taken in order, so nothing follows
+        }
+    }
+    if (fd < 0) {
+        errno = EMFILE;
+        return -1;
+    }
+    streams[fd].stream = stream;
+    streams[fd].trees++;
+    return fd;
+}
+
+int mtdb_close(int fd) {
+    if (streams[fd].trees > 0) {
+        streams[fd].trees--;
+    }
+    return 0;
+}
+
+static void *stream_of(int fd) {
+    return (void *)streams[fd].stream;
+}
+#else
+// An object's address is even; without its lowest bit it is a positive int.
+int mtdb_open(const void *stream) {
+    return (int)((uintptr_t)stream >> 1);
+}
+
+int mtdb_close(int fd) {
+    return 0;
+}
+
+static void *stream_of(int fd) {
+    return (void *)((uintptr_t)fd << 1);
+}
+#endif
+
+ssize_t mtdb_read(int fd, void *buf, size_t len) {
+    return stream_calls->read(stream_of(fd), buf, len);
+}
+
+ssize_t mtdb_write(int fd, const void *buf, size_t len) {
+    return stream_calls->write(stream_of(fd), buf, len);
+}
+
+off_t mtdb_lseek(int fd, off_t offset, int whence) {
+    return stream_calls->lseek(stream_of(fd), offset, whence);
+}
+
+int mtdb_fsync(int fd) {
+    return stream_calls->fsync(stream_of(fd));
+}
+
+#ifndef MICROPY_BERKELEY_DB_DEFPSIZE
+#if defined(__LP64__)
+#define MICROPY_BERKELEY_DB_DEFPSIZE (4096)
+#else
+#define MICROPY_BERKELEY_DB_DEFPSIZE (1024)
+#endif
+#endif
+
+int mtdb_fstat(int fd, struct mtdb_stat *sb) {
+    sb->st_size = mtdb_lseek(fd, 0, SEEK_END);
+    sb->st_blksize = MICROPY_BERKELEY_DB_DEFPSIZE; // page size of a new tree when none is asked for
+    if (sb->st_size == (off_t)-1 || mtdb_lseek(fd, 0, SEEK_SET) == (off_t)-1) {
+        return -1;
+    }
+    return 0;
+}
+
+// A page of an unknown type: the file is damaged.
+void mtdb_abort(void) {
+    mp_raise_OSError(MP_EIO);
+}
+
+// Memory /////////////////////////////////////////////////////////////////////////////////////////
+// MicroPython's heap. No root pointer is needed: the btree object refers to the DB, that to the BTREE,
+// that to the pool and it to the pages, always by the address that was allocated; during a call the
+// object is on the caller's stack. So a tree dropped without close() is collected like any object.
+
+#if !MTDB_BTREE_LIBC_HEAP
+void *mtdb_malloc(size_t n) {
+    void *p = gc_alloc(n, 0);
+    if (p == NULL) {
+        errno = ENOMEM;
+    }
+    return p;
+}
+
+void *mtdb_calloc(size_t count, size_t n) {
+    void *p = mtdb_malloc(count * n);
+    if (p != NULL) {
+        memset(p, 0, count * n);
+    }
+    return p;
+}
+
+void *mtdb_realloc(void *p, size_t n) {
+    p = gc_realloc(p, n, true);
+    if (p == NULL) {
+        errno = ENOMEM;
+    }
+    return p;
+}
+
+void mtdb_free(void *p) {
+    gc_free(p);
+}
+#endif
+
+// Calls //////////////////////////////////////////////////////////////////////////////////////////
+
+#if MTDB_BTREE_STOCK
+static int checked(const DB *db, int res) {
+    return res;
+}
+#else
+// After an error no page stays pinned. A stream that tells no reason gets one.
+static int checked(const DB *db, int res) {
+    if (res == RET_ERROR) {
+        BTREE *t = db->internal;
+        MPOOL *mp = t->bt_mp;
+        for (BKT *b = mp->lqh.cqh_first; b != (void *)&mp->lqh; b = b->q.cqe_next) {
+            b->flags &= ~MPOOL_PINNED;
+        }
+        t->bt_pinned = NULL;
+        t->bt_order = NOT;
+        if (errno == 0) {
+            errno = EIO;
+        }
+    }
+    return res;
+}
+#endif
+
+DB *mtdb_bt_open(void *stream, const FILEVTABLE *vtable, const BTREEINFO *info, int dflags) {
+    stream_calls = vtable;
+    errno = 0;
+    DB *db = (__bt_open)(stream, O_RDWR, 0, info, dflags);
+    #if !MTDB_BTREE_STOCK
+    if (db != NULL) {
+        // bt_psplit() marks "the new item is placed" by skip = 0 and then takes a right page that
+        // begins with the first old item (nxt == 0) for the new item's place: one index too many, of
+        // garbage. That happens when the new item goes first and is half a page by itself, which is
+        // exactly the largest item that is kept in a leaf. So keep it out of the leaves.
+        BTREE *t = db->internal;
+        size_t half = (t->bt_psize - BTDATAOFF) / 2;
+        while (NBLEAFDBT(0, t->bt_ovflsize) + sizeof(indx_t) >= half) {
+            t->bt_ovflsize--;
+        }
+    }
+    #endif
+    return db;
+}
+
+int mtdb_bt_close(DB *db) {
+    errno = 0;
+    int fd = ((BTREE *)db->internal)->bt_fd;
+    int res = __bt_close(db);
+    if (res == RET_ERROR) {
+        mtdb_close(fd);
+    }
+    return res;
+}
+
+int mtdb_bt_sync(const DB *db, u_int flags) {
+    errno = 0;
+    int res = checked(db, __bt_sync(db, flags));
+    #if !MTDB_BTREE_STOCK
+    if (res == RET_SUCCESS) {
+        // Berkeley DB never clears this and writes the meta page at every sync of a changed tree.
+        BTREE *t = db->internal;
+        F_CLR(t, B_METADIRTY);
+    }
+    #endif
+    return res;
+}
+
+int mtdb_bt_get(const DB *db, const DBT *key, DBT *val, u_int flags) {
+    errno = 0;
+    return checked(db, __bt_get(db, key, val, flags));
+}
+
+int mtdb_bt_put(const DB *db, DBT *key, const DBT *val, u_int flags) {
+    errno = 0;
+    #if !MTDB_BTREE_STOCK
+    // A key on an overflow page would be sorted by its page number and read back wrong.
+    BTREE *t = db->internal;
+    if (key->size + (val->size < NOVFLSIZE ? val->size : NOVFLSIZE) > t->bt_ovflsize) {
+        errno = EINVAL;
+        return RET_ERROR;
+    }
+    #endif
+    return checked(db, __bt_put(db, key, val, flags));
+}
+
+int mtdb_bt_delete(const DB *db, const DBT *key, u_int flags) {
+    errno = 0;
+    return checked(db, __bt_delete(db, key, flags));
+}
+
+int mtdb_bt_seq(const DB *db, DBT *key, DBT *val, u_int flags) {
+    errno = 0;
+    return checked(db, __bt_seq(db, key, val, flags));
+}
+
+#endif // MICROPY_PY_BTREE
