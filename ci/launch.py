@@ -17,13 +17,14 @@ RESTART = 3
 def choose(slots):
     """Do what a boot loader does at reset; return the slot to start and whether it is on trial."""
     path = os.path.join(slots, "state")
+    state = {"boot": 0, "states": ["valid", "empty"]}
     for name in (path, path + "~"):
-        if os.path.exists(name):
+        try:
             with open(name) as f:
                 state = json.load(f)
             break
-    else:
-        return 0, False
+        except (OSError, ValueError):  # a cut while the first state was written
+            pass
     boot = state["boot"]
     old = state["states"][boot]
     if old in ("new", "pending"):

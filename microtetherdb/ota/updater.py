@@ -1,7 +1,7 @@
 """The update itself: check, download, verify, activate; then, after the restart, confirm or roll back.
 
 The journal (a small JSON file) holds what must outlive a restart: `download` [sha256, offset], `trial` [version, security,
-target slot, whether the slot's state can be taken for this trial's], `failed` [versions], `security` (highest confirmed). Every change of it and of the slots is one atomic step;
+target slot, whether the slot's state can be taken for this trial's], `failed` [versions], `version` (last confirmed), `security` (highest confirmed). Every change of it and of the slots is one atomic step;
 `docs/update.md` has the table of the states between them.
 """
 
@@ -67,6 +67,7 @@ class Updater:
         if trial[2] == self.slot.running:
             if running == slots.VALID:  # confirmed
                 j["security"] = max(j.get("security", 0), trial[1])
+                j["version"] = trial[0]
                 self._end(None)
             else:
                 self._sure()
@@ -89,8 +90,9 @@ class Updater:
         self._save()
 
     def status(self):
-        """Return a dict: `running` and `target` (states of the slots), `slot` (the running one's name), `trial`, `failed`, `security`,
-        `download` (bytes kept of a download broken off)."""
+        """Return a dict: `running` and `target` (states of the slots), `slot` (the running one's name), `version` (last confirmed
+        here, None before the first update), `trial` (version activated and not confirmed), `failed` (versions), `security` (lowest
+        one accepted), `download` (bytes kept of a download broken off)."""
         self._settle()
         j = self._journal
         running, target = self.slot.status()
@@ -98,6 +100,7 @@ class Updater:
             "slot": self.slot.running,
             "running": running,
             "target": target,
+            "version": j.get("version"),
             "trial": (j.get("trial") or [None])[0],
             "failed": j.get("failed", []),
             "security": max(self._security, j.get("security", 0)),
@@ -105,12 +108,13 @@ class Updater:
         }
 
     async def check(self, where):
-        """Return the manifest at `where` (URL, path, or its text or dict), verified and fit for this device.
+        """Return the manifest at `where` (URL, path, or a dict), verified and fit for this device. Its member `image` says where
+        the image is.
 
         Raises BadManifest, BadSignature, WrongBoard, OldSecurity, UpdaterTooOld, FailedBefore, TooLarge, Unconfirmed.
         """
         raw = where
-        if isinstance(where, str) and where[:1] != "{":
+        if isinstance(where, str):
             raw = bytearray(2048)
             source = Source(where, **self._source)
             try:
@@ -118,6 +122,8 @@ class Updater:
             finally:
                 await source.close()
         m = manifest.parse(raw)
+        if isinstance(where, str):
+            m["image"] = join(where, m.get("file", ""))
         if self._key:
             await manifest.verify(m, self._key)
         elif not self._unsigned:
@@ -138,17 +144,16 @@ class Updater:
         return m
 
     async def update(self, where, image=None, progress=None):
-        """Download the update whose manifest is at `where`, verify it and make it boot next; return the manifest.
+        """Download the update whose manifest is at `where` (or is what `check` returned), verify it and make it boot next; return
+        the manifest.
 
-        `image`: where the image is, if not where the manifest's member `file` says (URL, path or stream). `progress(done, size)` is
+        `image`: where the image is, if not where the manifest says (URL, path or stream). `progress(done, size)` is
         called after each 4096 bytes. Yields to the loop between them; a cancelled or broken download goes on where it was at the
         next call. Then call `restart()`. Raises what `check` raises, Truncated, SourceError, BadImage, BadHash, OSError.
         """
         m = await self.check(where)
-        if image is None:
-            image = join(where, m["file"])
         buf = memoryview(bytearray(_CHUNK))
-        await self._fetch(m, image, buf, progress)
+        await self._fetch(m, image or m["image"], buf, progress)
         await self._verify(m, buf)
         old = self.slot.status()[1]
         self._journal["trial"] = [m["version"], m["security"], self.slot.target, old != slots.ABORTED]

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Updates over the air, on the host: create keys, sign images, inspect manifests, serve them to devices.
+
+    updates.py keygen FILE                      private key (PEM), and FILE.pub for the board's OTA_KEY
+    updates.py sign IMAGE --board B --version V [--security N] [--key FILE]   writes B.json beside the image
+    updates.py inspect MANIFEST [--public FILE|HEX]
+    updates.py serve DIRECTORY [--bind ADDRESS] [--port N]
+"""
+
+import argparse
+import hashlib
+import http.server
+import json
+import os
+import sys
+import types
+from pathlib import Path
+
+sys.modules.setdefault("micropython", types.SimpleNamespace(const=lambda value: value))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from microtetherdb.ota import manifest  # noqa: E402
+from microtetherdb.ota.errors import BadManifest  # noqa: E402
+
+
+class Refused(Exception):
+    """Something the user has to change; its text says what."""
+
+
+def _crypto():
+    try:
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec, utils
+    except ImportError:
+        raise Refused("the Python package 'cryptography' is missing: run 'make tools' or 'pip install cryptography'")
+    return ec, utils, hashes, serialization
+
+
+def public_hex(private):
+    """Return the device's form of the public key: x and y, 128 hex digits."""
+    numbers = private.public_key().public_numbers()
+    return "%064x%064x" % (numbers.x, numbers.y)
+
+
+def load_key(path):
+    """Return the private key in the PEM file `path`."""
+    _, _, _, serialization = _crypto()
+    try:
+        return serialization.load_pem_private_key(Path(path).read_bytes(), None)
+    except (OSError, ValueError, TypeError) as e:
+        raise Refused("cannot read the private key %s: %s" % (path, e))
+
+
+def keygen(path):
+    """Write a new private key to `path` and its public half to `path`.pub; return the latter."""
+    ec, _, _, serialization = _crypto()
+    path = Path(path).resolve()
+    for folder in path.parents:
+        if (folder / ".git").exists():
+            raise Refused("%s is inside the git repository %s: keep private keys out of it" % (path, folder))
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as e:
+        raise Refused("cannot create %s: %s" % (path, e.strerror))
+    with open(file, "wb") as f:
+        f.write(pem)
+    public = public_hex(private)
+    Path(str(path) + ".pub").write_text(public + "\n")
+    return public
+
+
+def make(image, board, version, variant="", security=0, updater=1, key=None):
+    """Return the manifest (dict) of the file `image`, signed when `key` names a private key.
+
+    Signatures are deterministic (RFC 6979): the same image, fields and key give the same manifest.
+    """
+    image = Path(image)
+    data = image.read_bytes()
+    if data[:1] == b"\xe9" and data[32:36] != b"\x32\x54\xcd\xab":
+        raise Refused("%s is a full-flash image: sign the .app-bin" % image)
+    m = {"board": board, "variant": variant, "version": version, "security": security, "size": len(data)}
+    m.update(sha256=hashlib.sha256(data).hexdigest(), updater=updater, file=image.name)
+    try:
+        m = manifest.parse(m)
+    except BadManifest as e:
+        raise Refused("%s: missing, wrong type or out of range" % e)
+    if key:
+        ec, utils, hashes, _ = _crypto()
+        der = load_key(key).sign(manifest.canonical(m), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+        m["signature"] = "%064x%064x" % utils.decode_dss_signature(der)
+    return m
+
+
+def write(m, folder):
+    """Write the manifest `m` to its file in `folder`; return the path."""
+    name = m["board"] + ("-" + m["variant"] if m["variant"] else "") + ".json"
+    path = Path(folder) / name
+    path.write_text(json.dumps(m, indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def signed_by(m, public):
+    """Return whether `m` carries a signature of the owner of the `public` key (hex)."""
+    ec, utils, hashes, _ = _crypto()
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        key = ec.EllipticCurvePublicNumbers(int(public[:64], 16), int(public[64:], 16), ec.SECP256R1()).public_key()
+        s = m.get("signature", "")
+        der = utils.encode_dss_signature(int(s[:64], 16), int(s[64:], 16))
+        key.verify(der, manifest.canonical(m), ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def inspect(path, public=None):
+    """Return lines that tell what the manifest at `path` holds, and whether all of it is right."""
+    path = Path(path)
+    try:
+        m = manifest.parse(path.read_bytes())
+    except (OSError, BadManifest) as e:
+        raise Refused("%s: %s" % (path, e))
+    lines = ["%-10s %s" % (name, m[name]) for name in manifest.FIELDS]
+    good = True
+    image = path.parent / m.get("file", "")
+    if image.is_file():
+        data = image.read_bytes()
+        same = len(data) == m["size"] and hashlib.sha256(data).hexdigest() == m["sha256"]
+        good = same
+        lines.append("image      %s: %s" % (image.name, "size and SHA-256 match" if same else "DIFFERS from the manifest"))
+    else:
+        lines.append("image      %s: not here" % image.name)
+    if "signature" not in m:
+        lines.append("signature  none: devices with a key refuse it")
+    elif not public:
+        lines.append("signature  there, not checked (give --public)")
+    else:
+        if os.path.exists(public):
+            public = Path(public).read_text().strip()
+        valid = signed_by(m, public)
+        good = good and valid
+        lines.append("signature  " + ("valid" if valid else "NOT VALID for this key"))
+    return lines, good
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Files with `Range: bytes=N-`, which the standard handler lacks."""
+
+    def send_head(self):
+        """Answer the header; return the file at the place to send from."""
+        value = self.headers.get("Range", "")
+        path = self.translate_path(self.path)
+        if not value.startswith("bytes=") or not value.endswith("-") or not os.path.isfile(path):
+            return super().send_head()
+        start, size = int(value[6:-1]), os.path.getsize(path)
+        if start >= size:
+            self.send_error(416)
+            return None
+        file = open(path, "rb")
+        file.seek(start)
+        self.send_response(206)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Range", "bytes %d-%d/%d" % (start, size - 1, size))
+        self.send_header("Content-Length", str(size - start))
+        self.end_headers()
+        return file
+
+
+def server(folder, bind="", port=0, handler=Handler):
+    """Return an HTTP server (not yet serving) for the files of `folder`."""
+    return http.server.ThreadingHTTPServer((bind, port), lambda *args: handler(*args, directory=str(folder)))
+
+
+def main(argv=None):
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    p = commands.add_parser("keygen")
+    p.add_argument("file")
+    p = commands.add_parser("sign")
+    p.add_argument("image")
+    p.add_argument("--board", required=True)
+    p.add_argument("--version", required=True)
+    p.add_argument("--variant", default="")
+    p.add_argument("--security", type=int, default=0)
+    p.add_argument("--updater", type=int, default=1)
+    p.add_argument("--key")
+    p = commands.add_parser("inspect")
+    p.add_argument("manifest")
+    p.add_argument("--public")
+    p = commands.add_parser("serve")
+    p.add_argument("directory")
+    p.add_argument("--bind", default="0.0.0.0")
+    p.add_argument("--port", type=int, default=8080)
+    args = vars(parser.parse_args(argv))
+    command = args.pop("command")
+    try:
+        if command == "keygen":
+            print("OTA_KEY = %r" % keygen(args["file"]))
+        elif command == "sign":
+            path = write(make(**args), Path(args["image"]).parent)
+            print("%s: %s" % (path, "signed" if args["key"] else "NOT signed (no --key)"))
+        elif command == "inspect":
+            lines, good = inspect(args["manifest"], args["public"])
+            print("\n".join(lines))
+            return 0 if good else 1
+        else:
+            with server(args["directory"], args["bind"], args["port"]) as s:
+                print("serving %s on port %d, end with Ctrl-C" % (args["directory"], s.server_address[1]), flush=True)
+                s.serve_forever()
+    except KeyboardInterrupt:
+        return 0
+    except (Refused, OSError) as e:
+        print("updates: %s" % e, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
