@@ -17,7 +17,6 @@ fs = None
 if cut:
     import vfs
 
-    sys.path.insert(0, sys.path[0])
     from cutfs import CutFS
 
     fs = CutFS(root, cut)
