@@ -1,0 +1,12 @@
+"""Storage defaults of this board."""
+
+BOARD = "UNIX"
+DEFAULTS = {}
+
+
+def region():
+    """Return the region of "flash:": NOR flash kept in a file, whose name MTDB_REGION may give."""
+    import norflash
+    import os
+
+    return norflash.File(os.getenv("MTDB_REGION") or "microtether.flash")

@@ -1,0 +1,3 @@
+include("../../manifest.py")
+module("norflash.py", base_path="../../ports/unix/modules")
+module("_mtdb_board.py")

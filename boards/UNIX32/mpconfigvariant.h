@@ -1,0 +1,1 @@
+#include "../UNIX/mpconfigvariant.h"

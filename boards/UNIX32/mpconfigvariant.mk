@@ -1,0 +1,2 @@
+include $(VARIANT_DIR)/../UNIX/mpconfigvariant.mk
+MICROPY_FORCE_32BIT = 1
