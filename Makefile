@@ -1,0 +1,61 @@
+# MicroTetherDB: firmware images with the database frozen in. `make help` lists the targets.
+
+PYTHON := python3
+BOARD ?= UNIX
+ARGS ?=
+PORT ?=
+PYTEST_ARGS ?= -n 2
+DATA := build/src/vega-datasets/seattle-weather.csv
+VENV := build/venv/bin
+export MPY_DIR PICO_SDK_PATH IDF_PATH
+
+.PHONY: help run test test-nightly bench release boards firmware try flash clean distclean tools data lint mip
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@echo "  variables: BOARD=$(BOARD), ARGS= (script for run), PORT= (device for flash), MPY_DIR=, PICO_SDK_PATH= (own checkouts)"
+
+run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open its REPL; ARGS=path.py runs a script in it
+	@$(PYTHON) ci/build.py UNIX
+	@MTDB_DATA=$(DATA) dist/UNIX/micropython $(ARGS)
+
+test: tools data ## build what the tests need and run all of them
+	@$(PYTHON) ci/build.py UNIX UNIX32 stock RPI_PICO RPI_PICO2
+	@$(VENV)/python -m pytest tests -q $(PYTEST_ARGS) $(ARGS)
+
+test-nightly: ## the same with the long versions
+	@MTDB_NIGHTLY=1 $(MAKE) test
+
+bench: tools data ## measure; writes dist/bench.json and charts
+	@$(PYTHON) ci/build.py UNIX UNIX32 RPI_PICO
+	@$(VENV)/python bench/run.py $(ARGS)
+
+release: tools ## build every board that can be built here into dist/
+	@$(PYTHON) ci/release.py
+
+boards: ## list the boards
+	@$(PYTHON) ci/boards.py
+
+firmware: ## build the image of BOARD= into dist/BOARD/
+	@$(PYTHON) ci/build.py $(BOARD)
+
+try: tools firmware ## REPL of the image of BOARD=, in its emulator
+	@$(VENV)/python ci/try.py $(BOARD)
+
+flash: tools firmware ## write the image of BOARD= to a connected device [PORT=]
+	@$(VENV)/python ci/flash.py $(BOARD) $(PORT)
+
+mip: tools ## make dist/mip, from which `mpremote mip install` installs on stock firmware
+	@$(PYTHON) ci/mip.py
+
+tools:
+	@$(PYTHON) ci/tools.py
+
+data:
+	@$(PYTHON) ci/fetch.py vega-datasets >/dev/null
+
+clean: ## remove what was built, keep what was fetched
+	@for d in build/*; do case $$d in build/src|build/download|build/apt|build/venv) ;; *) rm -rf $$d;; esac; done; rm -rf dist
+
+distclean: ## remove build/ and dist/
+	@rm -rf build dist

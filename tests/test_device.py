@@ -1,0 +1,15 @@
+"""Runs each tests/device/test_*.py on every image that its first line names."""
+
+from pathlib import Path
+
+import pytest
+from conftest import header_boards
+
+DEVICE = Path(__file__).parent / "device"
+SCRIPTS = sorted(DEVICE.glob("test_*.py"))
+
+
+@pytest.mark.parametrize("script, board", [pytest.param(s, b, id="%s-%s" % (s.stem, b)) for s in SCRIPTS for b in header_boards(s)])
+def test_device(run, script, board):
+    output = run(script, board, timeout=240 if board == "rp2" else 120)
+    assert output.splitlines()[-1:] == ["OK"], output
