@@ -1,0 +1,70 @@
+"""Projection: the `fields` argument of queries."""
+
+from .errors import QueryError
+from .match import split
+from .order import kind
+
+
+def compile(fields):
+    """Return `f(document) -> document` for a list of paths, or `{path: 1}`, or `{path: 0}`; raises `QueryError`."""
+    if isinstance(fields, str):
+        fields = [fields]
+    if isinstance(fields, dict):
+        for path in fields:
+            x = fields[path]
+            if kind(x) not in (2, 8):
+                raise QueryError("fields: %s is 1 or 0, not %r" % (path, x))
+        wanted = [bool(x) for x in fields.values()]
+        include = not wanted or wanted[0]
+        if not all(w == include for w in wanted):
+            raise QueryError("fields: either all 1 or all 0")
+        fields = list(fields)
+    elif isinstance(fields, (list, tuple)):
+        include = True
+    else:
+        raise QueryError("fields: list of paths, or {path: 1 or 0}")
+    tree = {}
+    for path in fields:
+        node = tree
+        parts = split(path)
+        for step in parts[:-1]:
+            node = node.setdefault(step, {})
+            if node is None:
+                raise QueryError("fields: %s and a path above it" % path)
+        if node.get(parts[-1]):
+            raise QueryError("fields: %s and a path below it" % path)
+        node[parts[-1]] = None
+    if include:
+        return lambda doc: _only(doc, tree)
+    return lambda doc: _without(doc, tree)
+
+
+def _only(value, tree):
+    if isinstance(value, list):
+        return [_only(v, tree) for v in value if isinstance(v, (dict, list))]
+    if not isinstance(value, dict):
+        return value
+    out = {}
+    for name in value:
+        if name in tree:
+            v = value[name]
+            below = tree[name]
+            if below is None:
+                out[name] = v
+            elif isinstance(v, (dict, list)):
+                out[name] = _only(v, below)
+    return out
+
+
+def _without(value, tree):
+    if isinstance(value, list):
+        return [_without(v, tree) for v in value]
+    if not isinstance(value, dict):
+        return value
+    out = {}
+    for name in value:
+        if name not in tree:
+            out[name] = value[name]
+        elif tree[name] is not None:
+            out[name] = _without(value[name], tree[name])
+    return out

@@ -1,0 +1,563 @@
+"""Running queries: plan, scan or walk through an index, match, sort, skip and limit, one record at a time.
+
+Every record that is there, and matches, from the first step to the last is given once, whatever is
+put, changed or deleted meanwhile, and none is given twice (one that is deleted and put anew is a
+new one). Records are given in the order of their keys, by an index in the order of its values.
+"""
+
+from json import loads
+
+from . import keys as _keys
+from . import record
+from .errors import QueryError
+from .match import compile, whole_number
+
+_TICK = 8  # records between two chances to let others run
+_CHANGES = 256  # records that may move in an index while a query walks through it
+
+
+def _sliced(items, tick):
+    # Between the records, every few of them, (last key, tick).
+    n = 0
+    for item in items:
+        yield item
+        n += 1
+        if n == _TICK:
+            n = 0
+            yield item[0], tick
+
+
+def _wrapped(f, raw):
+    # A value that is not a document but has tags: only these can be asked for.
+    return f.test(loads(raw[record.text_start(raw) :])) if f.only_tags else False
+
+
+def _scan(db, f, slices):
+    # Yield (key, document, raw) for every match, in key order; with `slices` also None now and then.
+    from .plan import needles, prefilter
+
+    found = needles(f)
+    # The first literal is looked for right in the loop: this is where the time goes.
+    one = b""
+    two = None
+    if found and len(found[0]) < 3:
+        one = found[0][0]
+        if len(found[0]) > 1:
+            two = found[0][1]
+        may = prefilter(found[1:])
+    else:
+        may = prefilter(found)
+    tick = b"\x80" + b" ".join(some[0] for some in found)  # passes the prefilter
+    test = f.test
+    fields = f.fields
+    ordered = f.ordered
+    if ordered:
+        from .order import loads as in_order
+    store = db._store
+    start = _keys.USER
+    while start is not None:
+        # As store.scan does, but what is read between two yields needs no look at the token.
+        if store._tree is None:
+            store.recover()
+        token = store._scan = object()
+        items = store._tree.items(start)
+        start = None
+        try:
+            for key, raw in _sliced(items, tick) if slices else items:
+                if one not in raw and (two is None or two not in raw):
+                    continue
+                if may is not None and not may(raw):
+                    continue
+                if raw[0] != 0x20:
+                    if raw is tick:
+                        yield None
+                        if store._scan is not token:
+                            start = key + b"\0"
+                            break
+                        continue
+                    if record.expired(raw, db._clock):
+                        continue
+                    if raw[0] & 2:
+                        if not _wrapped(f, raw):
+                            continue
+                        doc = record.decode(raw)
+                    else:
+                        text = raw[record.text_start(raw) :]
+                        doc = loads(text)
+                        if fields and (type(doc) is not dict or not test(in_order(text) if ordered else doc)):
+                            continue
+                else:
+                    doc = loads(raw)
+                    if fields and (type(doc) is not dict or not test(in_order(raw) if ordered else doc)):
+                        continue
+                yield key, doc, raw
+                if store._scan is not token:
+                    start = key + b"\0"
+                    break
+        except OSError as e:
+            store._reraise(e)
+
+
+def _matches(f, raw, exact):
+    # The document of a record if it matches, else None in a tuple's place.
+    if raw[0] != 0x20 and raw[0] & 2:
+        return (record.decode(raw),) if exact or _wrapped(f, raw) else None
+    doc = record.decode(raw)
+    if exact or not f.fields:
+        return (doc,)
+    if type(doc) is not dict:
+        return None
+    if f.ordered:
+        from .order import loads as in_order
+
+        if not f.test(in_order(raw[record.text_start(raw) :])):
+            return None
+    elif not f.test(doc):
+        return None
+    return (doc,)
+
+
+class _Watch:
+    # Keeps a walk through ranges of an index right while records move in it.
+
+    def __init__(self, db, plan):
+        self.db = db
+        self.index = plan.index
+        self.ranges = plan.ranges
+        self.down = plan.descending and plan.ordered
+        self.at = None  # (value's end, entry) where the walk is
+        self.moved = {}  # key -> whether the walk had met the record before it moved
+        self.broken = None
+
+    def _where(self, codes, key):
+        # (met, ahead): has the walk passed one of these entries, is one still to come?
+        met = ahead = False
+        for code in codes:
+            head = self.index.prefix + code
+            entry = head + key
+            for start, end in self.ranges:
+                if start <= entry < end:
+                    if self.at is None:
+                        ahead = True
+                    elif self.down and head != self.at[0]:
+                        met = met or head > self.at[0]
+                        ahead = ahead or head < self.at[0]
+                    else:
+                        met = met or entry <= self.at[1]
+                        ahead = ahead or entry > self.at[1]
+        return met, ahead
+
+    def changed(self, index, key, before, after):
+        if index is not self.index or not after or key in self.moved:
+            return
+        met = self._where(before, key)[0]
+        now_met, now_ahead = self._where(after, key)
+        if met and (now_ahead or not now_met) or (not met and now_met and self._where(before, key)[1]):
+            if len(self.moved) >= _CHANGES:
+                self.broken = "more than %d records moved in the index while a query was open" % _CHANGES
+            else:
+                self.moved[key] = met
+
+    def drop(self):
+        self.broken = "too many queries are open"
+
+    def first(self, codes):
+        # The first of a record's entries that the walk meets: there it is given.
+        inside = [c for c in codes if self._inside(self.index.prefix + c)]
+        return max(inside) if self.down else min(inside)
+
+    def _inside(self, head):
+        for start, end in self.ranges:
+            if start <= head < end:
+                return True
+        return False
+
+
+def _entries(store, start, end, down):
+    # Entries of a range. Downwards, those of one value still come upwards: equal values stay in key order.
+    if not down:
+        yield from store.scan(start, end)
+        return
+    while True:
+        head = None
+        for key, value in store.scan(start, end, desc=True):
+            head = key[: value[0]]
+            break
+        if head is None:
+            return
+        yield from store.scan(head, min(end, _keys.after(head)))
+        end = head
+
+
+def _walk(db, f, plan, slices, counts, watched):
+    # As _scan, through the ranges of an index.
+    from . import index as _index
+
+    store = db._store
+    index = plan.index
+    exact = plan.exact
+    down = plan.ordered and plan.descending
+    watch = None
+    if not plan.single and watched:
+        watch = _Watch(db, plan)
+        _index.watch(watch)
+    n = 0
+    try:
+        for start, end in reversed(plan.ranges) if down else plan.ranges:
+            for entry, value in _entries(store, start, end, down):
+                head = value[0]
+                key = entry[head:]
+                if watch is not None:
+                    watch.at = entry[:head], entry
+                    if watch.moved and key in watch.moved:
+                        continue
+                n += 1
+                if slices and not n & 3:
+                    yield None
+                    if watch is not None and watch.broken:
+                        raise QueryError(watch.broken)
+                raw = store.get(key)
+                if raw is None:
+                    continue
+                counts[0] += 1
+                if raw[0] == 0x20 and exact:
+                    doc = loads(raw)
+                else:
+                    if raw[0] != 0x20 and record.expired(raw, db._clock):
+                        continue
+                    doc = _matches(f, raw, exact)
+                    if doc is None:
+                        continue
+                    doc = doc[0]
+                if not plan.single and index.flags & _index.MULTI:
+                    codes = index.of_record(raw)
+                    if len(codes) > 1:
+                        first = (watch or _Watch(db, plan)).first(codes)
+                        if entry[len(index.prefix) : head] != first:
+                            continue
+                yield key, doc, raw
+                if watch is not None and watch.broken:
+                    raise QueryError(watch.broken)
+        if watch is not None:
+            for key in list(watch.moved):
+                if not watch.moved[key]:
+                    raw = store.get(key)
+                    if raw is not None and not record.expired(raw, db._clock):
+                        counts[0] += 1
+                        doc = _matches(f, raw, False)
+                        if doc is not None:
+                            yield key, doc[0], raw
+    finally:
+        if watch is not None:
+            _index.unwatch(watch)
+
+
+def _sorted(matches, order, keep):
+    from .sort import Sorter
+
+    sorter = Sorter(order, keep)
+    for m in matches:
+        if m is None:
+            yield None
+        else:
+            sorter.add(m[1], (m[0], m[2]))
+    for key, raw in sorter.items:
+        yield key, record.decode(raw), raw
+
+
+def _cut(matches, skip, limit):
+    for m in matches:
+        if m is not None:
+            if skip:
+                skip -= 1
+                continue
+            yield m
+            if limit:
+                limit -= 1
+                if not limit:
+                    return
+        else:
+            yield None
+
+
+class Query:
+    """A compiled query: filter, order, skip, limit, projection. All arguments are checked here.
+
+    Raises `QueryError` for a malformed filter, `sort`, `skip`, `limit` or `fields`.
+    """
+
+    def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
+        self.filter = compile(q)
+        self.order = None
+        if sort is not None:
+            from .sort import parse
+
+            self.order = parse(sort)
+        self.skip = whole_number("skip", skip)
+        limit = whole_number("limit", limit)
+        most = self.filter.limit
+        self.limit = min(limit, most) if limit and most else limit or most
+        self.project = None
+        if fields is not None:
+            from . import project
+
+            self.project = project.compile(fields)
+
+    def plan(self, db, without=()):
+        """Return the `plan.Plan`, None for a plain scan without any index to think about."""
+        if not self.filter.sargs and (self.order is None or not db._indexes):
+            return None
+        if not db._indexes and not any(s[0] == "tags" for s in self.filter.sargs):
+            return None
+        from .plan import choose
+
+        p = choose(db, self.filter, self.order, without)
+        return p if p.index is not None else None
+
+    def run(self, db, slices=False, counts=None, watched=True, without=()):
+        """Return a generator of (stored key, document, raw), to be advanced with the database lock held.
+
+        With `slices` it gives None between, every few records. `counts[0]` is increased for each
+        record fetched through an index.
+        """
+        plan = self.plan(db, without)
+        if plan is None:
+            matches = _scan(db, self.filter, slices)
+        else:
+            matches = _walk(db, self.filter, plan, slices, counts or [0], watched)
+        if self.order is not None and not (plan is not None and plan.ordered):
+            matches = _sorted(matches, self.order, self.skip + self.limit if self.limit else 0)
+        if self.skip or self.limit:
+            matches = _cut(matches, self.skip, self.limit)
+        return matches
+
+
+class Cursor:
+    """What `find` returns: gives documents, or with `keys=True` (key, document), one at a time.
+
+    For `for` and, letting the event loop run at least every 10 ms of work on a Pico, `async for`.
+    The database may be changed meanwhile. Raises `DBClosed` when it was closed.
+    """
+
+    def __init__(self, db, query, keys=False, watched=True, without=()):
+        self._db = db
+        self._keys = keys
+        self._project = query.project
+        db._enter()
+        try:
+            db._queries += 1
+            self._matches = query.run(db, True, None, watched, without)
+        finally:
+            db._lock.release()
+        self._since = None
+
+    def _step(self):
+        db = self._db
+        db._enter()
+        try:
+            return next(self._matches)
+        finally:
+            db._lock.release()
+
+    def _shown(self, m):
+        doc = m[1]
+        if self._project is not None:
+            doc = self._project(doc)
+        return (_keys.shown(m[0]), doc) if self._keys else doc
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        m = None
+        while m is None:
+            m = self._step()
+        return self._shown(m)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        import time
+        import asyncio
+
+        if self._since is None:
+            self._since = time.ticks_ms()
+        while True:
+            try:
+                m = self._step()
+            except StopIteration:
+                m = StopAsyncIteration
+            if m is StopAsyncIteration:
+                raise StopAsyncIteration
+            if time.ticks_diff(time.ticks_ms(), self._since) >= 5:
+                await asyncio.sleep_ms(0)
+                self._since = time.ticks_ms()
+            if m is not None:
+                return self._shown(m)
+
+    def close(self):
+        """End the query early and free what it holds."""
+        self._matches.close()
+
+
+def find(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
+    """Return a `Cursor` over the matches."""
+    return Cursor(db, Query(q, sort, skip, limit, fields), keys)
+
+
+def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
+    """Return the list of matching documents, with `keys=True` of (key, document)."""
+    compiled = Query(q, sort, skip, limit, fields)
+    db._enter()
+    try:
+        db._queries += 1
+        project = compiled.project
+        matches = compiled.run(db)
+        if project is None:
+            if keys:
+                return [(_keys.shown(m[0]), m[1]) for m in matches]
+            return [m[1] for m in matches]
+        if keys:
+            return [(_keys.shown(m[0]), project(m[1])) for m in matches]
+        return [project(m[1]) for m in matches]
+    finally:
+        db._lock.release()
+
+
+def count(db, q=None):
+    """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
+    compiled = Query(q)
+    db._enter()
+    try:
+        db._queries += 1
+        n = 0
+        plan = compiled.plan(db)
+        if plan is not None and plan.exact and plan.single and not compiled.limit and not db._expiry.used():
+            for start, end in plan.ranges:
+                for _ in db._store.scan(start, end, 1):
+                    n += 1
+            return n
+        for _ in compiled.run(db):
+            n += 1
+        return n
+    finally:
+        db._lock.release()
+
+
+def delete_many(db, q):
+    """Delete all matches, one at a time; returns how many."""
+    n = 0
+    for key, _ in Cursor(db, Query(q, fields=()), True, False):
+        n += db.delete(key)
+    return n
+
+
+def update_many(db, q, changes):
+    """Apply `changes` to all matches, each one atomically; returns how many.
+
+    Raises `QueryError` for malformed changes before any record is read. An error in one document
+    leaves this one as it was and those before it changed.
+    """
+    from . import update
+
+    paths = update.check(changes)
+    query = Query(q, fields=())
+    # An index whose entries move under the walk is not used: key order needs no memory.
+    without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
+    n = 0
+    for key, _ in Cursor(db, query, True, False, without):
+        n += db.update(key, changes)
+    return n
+
+
+def _touches(a, b):
+    return a == b or a.startswith(b + ".") or b.startswith(a + ".")
+
+
+def explain(db, q=None, sort=None, skip=0, limit=0):
+    """Run a query and return how: plan, index, records examined, parsed and returned, and where the order came from."""
+    compiled = Query(q, sort, skip, limit)
+    db._enter()
+    try:
+        plan = compiled.plan(db)
+        counts = [0]
+        returned = 0
+        out = {"plan": "scan", "index": None, "prefilter": [], "sort": None}
+        if compiled.order is not None:
+            out["sort"] = "index" if plan is not None and plan.ordered else "memory"
+        if plan is not None:
+            out.update(plan.describe())
+            for _ in compiled.run(db, counts=counts):
+                returned += 1
+        else:
+            from .plan import needles
+
+            out["prefilter"] = [[bytes(s).decode() for s in some] for some in needles(compiled.filter)]
+            examined = _Examined(db)
+            for m in compiled.run(examined):
+                returned += 1
+            counts[0] = examined.count
+        out["examined"] = counts[0]
+        out["returned"] = returned
+        return out
+    finally:
+        db._lock.release()
+
+
+class _Examined:
+    # Stands for a database whose store counts the records that a scan reads.
+
+    def __init__(self, db):
+        self._clock = db._clock
+        self._indexes = db._indexes
+        self._store = self
+        self._tree = self
+        self._scan = None
+        self._real = db._store
+        self._reraise = db._store._reraise
+        self.count = 0
+
+    def items(self, start):
+        for item in self._real.scan(start):
+            if not (item[1][0] != 0x20 and record.expired(item[1], self._clock)):
+                self.count += 1
+            yield item
+
+
+def _all(db, generator):
+    # Run bounded steps, letting other threads in between them.
+    while True:
+        db._enter()
+        try:
+            next(generator)
+        except StopIteration as e:
+            return e.value
+        finally:
+            db._lock.release()
+
+
+def create_index(db, path):
+    """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.
+
+    Raises `QueryError` for a path that cannot be indexed, `DBFull`.
+    """
+    from . import index
+
+    _all(db, index.build(db, path))
+
+
+def drop_index(db, path):
+    """Remove an index; returns whether there was one."""
+    from . import index
+
+    return bool(_all(db, index.drop(db, path)))
+
+
+def indexes(db):
+    """Return the sorted list of indexed paths; tags, always indexed, are not in it."""
+    db._enter()
+    try:
+        return sorted(p for p in db._indexes or () if db._indexes[p].ready)
+    finally:
+        db._lock.release()

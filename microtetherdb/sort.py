@@ -1,0 +1,117 @@
+"""Sort order of results: MongoDB's order of types, arrays by their smallest or largest element."""
+
+from .errors import QueryError
+from .match import split, walk
+from .order import encode, kind
+
+_EMPTY = b"\x08"  # an empty array sorts before null
+
+
+def parse(spec):
+    """Return [(steps, descending)] of a sort argument; raises `QueryError`.
+
+    `"name"`, `"-name"`, a list of such and of `(path, 1 | -1)`, or `{path: 1 | -1}` (an OrderedDict
+    or one field, as plain dicts have no order on MicroPython).
+    """
+    if isinstance(spec, str):
+        spec = [spec]
+    elif isinstance(spec, dict):
+        from .order import orderless
+
+        if orderless(spec):
+            raise QueryError("sort: a plain dict has no order on MicroPython; give a list of (path, 1 or -1)")
+        spec = list(spec.items())
+    elif isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], str) and not isinstance(spec[1], str):
+        spec = [spec]
+    if not isinstance(spec, (list, tuple)) or not spec or len(spec) > 32:
+        raise QueryError("sort: path, or list of up to 32 (path, 1 or -1)")
+    out = []
+    for s in spec:
+        direction = 1
+        if isinstance(s, str):
+            if s.startswith("-"):
+                s = s[1:]
+                direction = -1
+        elif isinstance(s, (list, tuple)) and len(s) == 2:
+            s, direction = s
+        else:
+            raise QueryError("sort: path, or list of (path, 1 or -1)")
+        if direction is True or direction is False or direction not in (1, -1):
+            raise QueryError("sort: direction is 1 or -1, not %r" % (direction,))
+        out.append((split(s), direction < 0))
+    return out
+
+
+def _key(doc, parts, descending):
+    if not isinstance(doc, dict):
+        return encode(None)
+    best = None
+
+    def leaf(v):
+        nonlocal best
+        code = encode(v)
+        if best is None or (code > best if descending else code < best):
+            best = code
+
+    def found(v, alone):
+        if isinstance(v, list):
+            if v:
+                for e in v:
+                    leaf(e)
+            else:
+                nonlocal best
+                if best is None or not descending:
+                    best = _EMPTY
+        else:
+            leaf(v)
+        return False
+
+    if len(parts) == 1:
+        v = doc.get(parts[0])
+        if kind(v) != 5:
+            return encode(v)
+    walk(doc, parts, 0, found)
+    return encode(None) if best is None else best
+
+
+class Sorter:
+    """Collects records in order. Keeps the first `keep` of them only; 0 keeps all.
+
+    Insertion by bisection: stable, and records that would not be kept cost one comparison.
+    MicroPython's own sort is not stable.
+    """
+
+    def __init__(self, spec, keep):
+        self._spec = spec
+        self._keep = keep
+        self._keys = []
+        self.items = []
+
+    def add(self, doc, item):
+        """Add `item`, which sorts where `doc` does, after those equal to it."""
+        spec = self._spec
+        keys = self._keys
+        new = [_key(doc, parts, desc) for parts, desc in spec]
+        low = 0
+        high = len(keys)
+        if high and not self._before(new, keys[-1]):
+            if high == self._keep:
+                return
+            low = high
+        while low < high:
+            middle = (low + high) >> 1
+            if self._before(new, keys[middle]):
+                high = middle
+            else:
+                low = middle + 1
+        keys.insert(low, new)
+        self.items.insert(low, item)
+        if self._keep and len(keys) > self._keep:
+            keys.pop()
+            self.items.pop()
+
+    def _before(self, a, b):
+        for i in range(len(a)):
+            if a[i] != b[i]:
+                return (a[i] < b[i]) != self._spec[i][1]
+        return False
