@@ -32,7 +32,10 @@ def _crypto():
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec, utils
     except ImportError:
-        raise Refused("the Python package 'cryptography' is missing: run 'make tools' or 'pip install cryptography'")
+        venv = Path(__file__).resolve().parent.parent / "build" / "venv"
+        if Path(sys.prefix) != venv and (venv / "bin" / "python").exists() and Path(sys.argv[0]).resolve() == Path(__file__).resolve():
+            os.execv(venv / "bin" / "python", ["python", *sys.argv])
+        raise Refused("the Python package 'cryptography' is missing; run: make tools")
     return ec, utils, hashes, serialization
 
 

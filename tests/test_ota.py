@@ -17,8 +17,8 @@ import updates  # noqa: E402
 
 LIB = ROOT / "tests/device/lib"
 APP = str(LIB / "ota_app.py")
-MICROPYTHON = os.environ.get("MTDB_MICROPYTHON") or str(ROOT / "dist/UNIX/micropython")
-NIGHTLY = os.environ.get("MTDB_NIGHTLY") == "1"
+MICROPYTHON = str(ROOT / "dist/UNIX/micropython")
+SEARCH = ".frozen:%s" % LIB
 
 
 def script(version, size=9001):
@@ -50,7 +50,7 @@ class Device:
         slot, _ = launch.choose(str(self.slots))
         image = self.slots / "ab"[slot]
         image.chmod(0o755)
-        env = dict(os.environ, MTDB_SLOTS=str(self.slots), MTDB_SLOT=str(slot), MICROPYPATH="%s:%s:.frozen" % (LIB, ROOT))
+        env = dict(os.environ, MTDB_SLOTS=str(self.slots), MTDB_SLOT=str(slot), MICROPYPATH=SEARCH)
         done = subprocess.run(
             [str(image), APP, str(where), test, self.public, str(cut)], env=env, capture_output=True, timeout=60, text=True
         )
@@ -129,7 +129,7 @@ def test_launcher_follows_restarts(device):
     where = device.publish()
     done = subprocess.run(
         [sys.executable, str(ROOT / "ci/launch.py"), str(device.slots), APP, str(where), "good", device.public, "0"],
-        env=dict(os.environ, MICROPYPATH="%s:%s:.frozen" % (LIB, ROOT)), capture_output=True, timeout=60, text=True,
+        env=dict(os.environ, MICROPYPATH=SEARCH), capture_output=True, timeout=60, text=True,
     )
     assert done.stdout.count("BOOT") == 2 and "CONFIRMED" in done.stdout, done.stdout + done.stderr
 
@@ -290,7 +290,7 @@ def test_no_update_while_one_is_unconfirmed(device):
     assert device.boot(where)[1] == launch.RESTART
     # the old image goes on running instead of restarting: its next update is refused
     image = device.slots / "a"
-    env = dict(os.environ, MTDB_SLOTS=str(device.slots), MTDB_SLOT="0", MICROPYPATH="%s:%s:.frozen" % (LIB, ROOT))
+    env = dict(os.environ, MTDB_SLOTS=str(device.slots), MTDB_SLOT="0", MICROPYPATH=SEARCH)
     done = subprocess.run(
         [str(image), APP, str(device.publish("3")), "good", device.public, "0"], env=env, capture_output=True, text=True, timeout=60
     )

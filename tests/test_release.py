@@ -1,0 +1,206 @@
+"""SPEC 9: the release folder: checksums, bill of materials, licences, update manifests, and the flashing page in a real browser."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "ci"))
+import fetch  # noqa: E402
+import packages  # noqa: E402
+import release  # noqa: E402
+import updates  # noqa: E402
+from common import DIST, lock  # noqa: E402
+
+ESP32 = {
+    name: {"port": "esp32", "mcu": mcu, "product": name}
+    for name, mcu in (("ESP32_GENERIC", "esp32"), ("ESP32_GENERIC_S3", "esp32s3"), ("ESP32_GENERIC_C3", "esp32c3"))
+}
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory):
+    path = tmp_path_factory.mktemp("key") / "key.pem"
+    updates.keygen(path)
+    return path
+
+
+def _dist(folder, key, monkeypatch_idf):
+    """A release folder of the real images that are built here and of stand-ins for the ESP32's, which cannot be."""
+    rows = []
+    for name, spec in [("UNIX", release.board("UNIX")), ("RPI_PICO", {"port": "rp2", "mcu": "rp2040", "product": "Pico"}), *ESP32.items()]:
+        out = folder / name
+        out.mkdir(parents=True)
+        if name == "UNIX":
+            shutil.copy(DIST / "UNIX" / "micropython", out)
+        elif name == "RPI_PICO":
+            real = sorted((DIST / name).glob("*.uf2")) + sorted((DIST / name).glob("*.bin")) if (DIST / name).is_dir() else []
+            for path in real:
+                shutil.copy(path, out)
+            if not real:
+                (out / "RPI_PICO-20260101-v0.1.0.uf2").write_bytes(b"stand-in")
+                (out / "RPI_PICO-20260101-v0.1.0.bin").write_bytes(b"stand-in")
+        else:
+            app = b"\xe9" + bytes(31) + b"\x32\x54\xcd\xab" + bytes(5000)
+            (out / (name + "-20260101-v0.1.0.bin")).write_bytes(bytes(4096) + app)
+            (out / (name + "-20260101-v0.1.0.app-bin")).write_bytes(app)
+        rows.append(release.complete(name, spec, out, key))
+    with lock():
+        (component,) = fetch.fetch("esp-web-tools")
+    release.page(folder, rows, component)
+    release.sums(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory, key):
+    idf = tmp_path_factory.mktemp("idf")
+    (idf / "LICENSE").write_text("stand-in for the licence text of ESP-IDF\n")
+    os.environ.setdefault("IDF_PATH", str(idf))
+    with lock():
+        fetch.fetch("mbedtls", "pico-sdk", "tinyusb")
+        packages.require("rp2")
+    yield _dist(tmp_path_factory.mktemp("dist"), key, idf)
+    if os.environ["IDF_PATH"] == str(idf):
+        del os.environ["IDF_PATH"]
+
+
+def test_checksums_cover_every_file(dist):
+    lines = (dist / "SHA256SUMS").read_text().splitlines()
+    files = sorted(str(p.relative_to(dist)) for p in dist.rglob("*") if p.is_file() and p != dist / "SHA256SUMS")
+    assert sorted(line[66:] for line in lines) == files
+    for line in lines:
+        assert hashlib.sha256((dist / line[66:]).read_bytes()).hexdigest() == line[:64]
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=dist / "UNIX", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_bill_of_materials_is_cyclonedx_and_names_what_is_inside(dist):
+    from cyclonedx.model.bom import Bom
+
+    for name, inside in (("UNIX", "MicroPython"), ("RPI_PICO", "TinyUSB"), ("ESP32_GENERIC", "ESP-IDF")):
+        text = json.loads((dist / name / "bom.cdx.json").read_text())
+        assert text["bomFormat"] == "CycloneDX" and text["specVersion"] == "1.6"
+        names = {c.name: c for c in Bom.from_json(text).components}
+        assert {inside, "MicroTetherDB", "Berkeley DB", "MicroPython"} <= set(names)
+        for c in names.values():
+            assert c.version and c.licenses or c.hashes
+        images = [p.name for p in release.images(dist / name)]
+        assert set(images) <= set(names)
+    assert "TinyUSB" not in (dist / "UNIX" / "bom.cdx.json").read_text()
+
+
+def test_licence_texts_of_everything_inside(dist):
+    unix = (dist / "UNIX" / "LICENCES.txt").read_text()
+    for words in ("Damien P. George", "Regents of the University of California", "Russ Cox", "littlefs authors", "Ibsen", "ChaN"):
+        assert words in unix
+    assert "MicroTetherDB" in unix and "typedef" not in unix and "#define" not in unix
+    pico = (dist / "RPI_PICO" / "LICENCES.txt").read_text()
+    for words in ("Raspberry Pi", "tinyusb", "Apache License", "newlib", "GCC RUNTIME LIBRARY EXCEPTION"):
+        assert words.lower() in pico.lower(), words
+
+
+def test_update_manifest_per_board_signed(dist, key):
+    public = str(key) + ".pub"
+    for name in ("UNIX", "RPI_PICO", *ESP32):
+        lines, good = updates.inspect(dist / name / (name + ".json"), public)
+        assert good and any("valid" in line for line in lines), lines
+        m = json.loads((dist / name / (name + ".json")).read_text())
+        assert m["board"] == name
+        assert m["file"].endswith({"UNIX": "micropython", "RPI_PICO": ".bin"}.get(name, ".app-bin"))
+    other = key.with_name("other.pem")
+    updates.keygen(other)
+    assert not updates.inspect(dist / "UNIX" / "UNIX.json", str(other) + ".pub")[1]
+
+
+def test_flash_manifests_of_esp_web_tools(dist):
+    for name, (family, offset) in (
+        ("ESP32_GENERIC", ("ESP32", 0x1000)), ("ESP32_GENERIC_S3", ("ESP32-S3", 0)), ("ESP32_GENERIC_C3", ("ESP32-C3", 0))
+    ):
+        m = json.loads((dist / name / "flash.json").read_text())
+        assert m["name"] and m["version"] == release.library_version()
+        (b,) = m["builds"]
+        assert b["chipFamily"] == family
+        (part,) = b["parts"]
+        assert part["offset"] == offset and (dist / name / part["path"]).suffix == ".bin" and (dist / name / part["path"]).is_file()
+
+
+def test_flashing_page_in_a_real_browser(dist, tmp_path):
+    with lock():
+        packages.require("browser")
+    s = updates.server(dist, "127.0.0.1", 0)
+    threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        url = "http://127.0.0.1:%d/index.html" % s.server_address[1]
+        done = subprocess.run(
+            [
+                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=%s" % (tmp_path / "profile"),
+                "--virtual-time-budget=10000", "--dump-dom", url,
+            ],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    finally:
+        s.shutdown()
+        s.server_close()
+    page = done.stdout
+    assert "<h1>MicroTetherDB" in page, done.stderr[-2000:]
+    # the component's script ran and took the elements over: it marks them so
+    buttons = re.findall(r"<esp-web-install-button([^>]*)>", page)
+    assert len(buttons) == 3 and all("install-supported" in b for b in buttons), buttons
+    for name in ("UNIX", "RPI_PICO", *ESP32):
+        assert 'id="%s"' % name in page
+    assert re.search(r'href="RPI_PICO/[^"]+\.uf2"', page)
+    for link in re.findall(r'(?:href|manifest)="([^"]+)"', page):
+        assert (dist / link).is_file(), link
+
+
+def test_same_input_gives_the_same_release(dist, key, tmp_path):
+    again = _dist(tmp_path / "again", key, None)
+    for path in sorted(p for p in dist.rglob("*") if p.is_file()):
+        assert path.read_bytes() == (again / path.relative_to(dist)).read_bytes(), path
+
+
+def test_unsigned_without_a_key_and_said_so(tmp_path, capsys):
+    image = tmp_path / "image"
+    image.write_bytes(b"x" * 100)
+    assert updates.main(["sign", str(image), "--board", "B", "--version", "1"]) == 0
+    assert "NOT signed" in capsys.readouterr().out
+    assert "signature" not in json.loads((tmp_path / "B.json").read_text())
+    assert updates.main(["inspect", str(tmp_path / "B.json")]) == 0
+    image.write_bytes(b"y" * 100)
+    assert updates.main(["inspect", str(tmp_path / "B.json")]) == 1 and "DIFFERS" in capsys.readouterr().out
+
+
+def test_private_key_is_never_written_into_a_repository(tmp_path, capsys):
+    (tmp_path / "repo" / ".git").mkdir(parents=True)
+    inside = tmp_path / "repo" / "deep" / "key.pem"
+    inside.parent.mkdir()
+    (tmp_path / "link").symlink_to(inside.parent)
+    for path in (inside, tmp_path / "link" / "key.pem", ROOT / "key.pem", ROOT / "build" / "key.pem"):
+        assert updates.main(["keygen", str(path)]) == 1
+        assert "keep private keys out of it" in capsys.readouterr().err and not path.exists()
+    outside = tmp_path / "key.pem"
+    assert updates.main(["keygen", str(outside)]) == 0 and outside.stat().st_mode & 0o777 == 0o600
+    assert updates.main(["keygen", str(outside)]) == 1  # never overwritten
+
+
+def test_full_flash_image_is_not_signed(tmp_path, capsys):
+    image = tmp_path / "x.bin"
+    image.write_bytes(b"\xe9" + bytes(9000))
+    assert updates.main(["sign", str(image), "--board", "ESP32_GENERIC", "--version", "1"]) == 1
+    assert "full-flash" in capsys.readouterr().err
+
+
+def test_signatures_are_those_of_rfc_6979(tmp_path):
+    ec, utils, hashes, serialization = updates._crypto()
+    private = ec.derive_private_key(0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721, ec.SECP256R1())
+    der = private.sign(b"sample", ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    assert "%064x" % utils.decode_dss_signature(der)[0] == "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
