@@ -1,0 +1,186 @@
+"""Reclaiming space in a page log, and checkpoints, in bounded steps.
+
+The victim is the oldest sector of a region, or the older of two files. What is live in it is
+copied to the end of the log, a page of two frames as one whole frame; the next commit gives the
+victim up.
+"""
+
+from struct import unpack_from
+
+from micropython import const
+
+from .errors import DBCorrupt, DBFull
+
+_PAGE = const(0x1000000)
+_DELTA = const(0x2000000)
+_TABLE = const(0x3000000)
+_KIND = const(0x7F000000)
+_MASK = const(0xFFFFFF)
+_HEAD = const(12)
+
+
+def step(log):
+    """One piece: an erase, or a piece of the checkpoint, or frames of the victim copied."""
+    medium = log.medium
+    if medium.erase_ahead():
+        return True
+    if log._chunk >= 0:
+        if log._chunk < len(log.table):
+            _write_chunk(log)
+            return True
+    elif medium.checkpoint_due and log.last:
+        begin_checkpoint(log)
+        return True
+    if medium.pace:
+        _copy(log, medium.pace)
+        if medium.hungry() and medium.pending():
+            _commit(log)
+    return not medium.idle(log)
+
+
+def begin_checkpoint(log):
+    """The next steps write the table; opening then reads from the last commit on."""
+    log._chunk = 0
+    log._next_checkpoint = log.last
+    log.medium.checkpointed()
+
+
+def _write_chunk(log):
+    i = log._chunk
+    at = memoryview(log._frame)
+    at[_HEAD : _HEAD + 512] = memoryview(bytes(log.table[i]))
+    log.append(512, min(128, log.pages - 128 * i), _TABLE | i)
+    log._chunk = i + 1
+
+
+def write_checkpoint(log):
+    """Write a whole checkpoint at once; it counts with the next commit."""
+    if log._chunk < 0:
+        if not log.last:
+            return
+        begin_checkpoint(log)
+    while log._chunk < len(log.table):
+        _write_chunk(log)
+
+
+def _commit(log):
+    # A commit is in order when the tree wrote nothing since the last one; else the store's.
+    if log.before_compaction is not None:
+        log.before_compaction()
+    elif not log.tree_wrote:
+        log.commit()
+
+
+def _copy(log, budget):
+    # Walk `budget` bytes of the victim.
+    medium = log.medium
+    while budget > 0:
+        victim = medium.victim()
+        if victim is None:
+            return
+        start, limit = victim
+        if medium.in_victim(log.checkpoint):
+            # The victim can only be given up once opening does not need it.
+            if log._chunk < 0 and log.last:
+                begin_checkpoint(log)
+            return
+        pos = log.walk or start
+        if pos < limit:
+            word, size, good = log.load(pos)
+            if not good:
+                rescue(log, pos, limit)
+                size = limit - pos
+            elif word < _TABLE:
+                _copy_frame(log, pos, word, size)
+            pos += size
+            budget -= size
+        log.walk = pos
+        if pos >= limit:
+            log.walk = 0
+            medium.drained()
+
+
+def _copy_frame(log, pos, word, size):
+    page = word & _MASK
+    if page >= log.pages:
+        return
+    newest = log.table[page >> 7][page & 127]
+    if newest == pos:
+        if word & _KIND == _PAGE:
+            log._out[_HEAD:size] = log._in[_HEAD:size]
+            head = unpack_from("<H", log._loaded, 6)[0]
+            log.set(page, log.append(size - _HEAD, head, word))
+            return
+    elif word & _KIND == _DELTA or not _is_base(log, page, newest, pos):
+        return
+    _move(log, page)
+
+
+def _move(log, page):
+    try:
+        rewrite(log, page)
+    except DBCorrupt:
+        log.set(page, 0)  # lost: reading it raises DBCorrupt from now on
+
+
+def _is_base(log, page, newest, pos):
+    log.medium.read(newest, log._in[:16])
+    crc, length, head, word, base = unpack_from("<IHHII", log._loaded)
+    return word == _DELTA | page and base == pos
+
+
+def rewrite(log, page):
+    """Append a page as one whole frame."""
+    data = log.page_buffer()
+    log.get(page, data)
+    pos = log.table[page >> 7][page & 127]
+    log.set(page, 0)  # nothing to be a delta of
+    gone = frames_size(log, pos)
+    written = log.pages_written
+    log.put(page, memoryview(data))
+    log.pages_written = written
+    log.live -= gone
+
+
+def frames_size(log, pos):
+    """Return the bytes of the frame at `pos` and of its base."""
+    word, size, good = log.load(pos)
+    if word & _KIND == _DELTA:
+        size += log.load(unpack_from("<I", log._loaded, _HEAD)[0])[1]
+    return size
+
+
+def rescue(log, pos, limit):
+    """A frame of the victim is damaged, and what follows cannot be walked: go by the table."""
+    for page in range(log.pages):
+        newest = log.table[page >> 7][page & 127]
+        hit = pos <= newest < limit
+        if not hit:
+            log.medium.read(newest, log._in[:16])
+            crc, length, head, word, base = unpack_from("<IHHII", log._loaded)
+            hit = word == _DELTA | page and pos <= base < limit
+        if hit:
+            _move(log, page)
+
+
+def make_room(log, nbytes):
+    """Compact until `nbytes` fit; raises `DBFull`."""
+    medium = log.medium
+    if log.live + nbytes > medium.capacity():
+        raise DBFull("%d bytes do not fit: %d of %d are in use" % (nbytes, log.live, medium.capacity()))
+    if log.grown:
+        _commit(log)
+        if log.grown:
+            raise DBFull("no room before the next commit")
+    for _ in range(medium.rounds()):
+        if medium.roomy(nbytes, log.live):
+            return
+        if not medium.begin(log):
+            break
+        if medium.in_victim(log.checkpoint):
+            write_checkpoint(log)
+            log.commit()
+        _copy(log, medium.sector)
+        log.commit()
+    if not medium.roomy(nbytes, log.live):
+        raise DBFull("%d bytes do not fit; %d are in use" % (nbytes, log.live))

@@ -1,0 +1,427 @@
+"""Log-structured page store: the stream under a persistent B-tree (docs/format.md, "Page log").
+
+A page that the B-tree writes is appended to a log as a frame instead of being overwritten; a
+commit frame makes everything before it valid at once; a table in RAM maps each page to its
+newest frame. A frame carries a page without the free gap in its middle, or only what differs
+from the page's last full frame (a delta). The media are `filelog.FileMedium` and
+`region.RegionMedium`; opening and checking are in `recovery`, reclaiming space in `compaction`.
+
+After Rosenblum and Ousterhout, "The Design and Implementation of a Log-Structured File System".
+"""
+
+import io
+import sys
+from array import array
+from binascii import crc32
+from struct import pack_into, unpack_from
+
+import uctypes
+from micropython import const
+
+from .errors import DBCorrupt, DBFull
+
+PAGE = const(0x1000000)  # frame kinds, in the top byte of the word that holds the page number
+DELTA = const(0x2000000)
+TABLE = const(0x3000000)
+COMMIT = const(0x4000000)
+ABORT = const(0x5000000)
+CLEAR = const(0x6000000)
+PAD = const(0x7000000)
+_PAGE = const(0x1000000)
+_DELTA = const(0x2000000)
+_COMMIT = const(0x4000000)
+_CLEAR = const(0x6000000)
+_MASK = const(0xFFFFFF)
+
+_HEAD = const(12)  # crc, length of what follows, length of the page's head, kind and page
+_DHEAD = const(18)  # the same, position of the base, bytes kept from its end
+COMMIT_SIZE = const(28)
+_COMMIT_SIZE = const(28)
+_EIO = const(5)
+_EINVAL = const(22)
+_ENOSPC = const(28)
+
+# Where `whence` lies in the seek request: mp_off_t has 64 bits on 64-bit hosts and on unix.
+_WHENCE = 8 if sys.maxsize > 1 << 31 or sys.platform in ("linux", "darwin") else 4
+_SEEK = {"at": uctypes.UINT32 | 0, "whence": uctypes.UINT8 | _WHENCE}
+
+
+def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, **options):
+    """Open the log in a file (path) or on a block device with the extended protocol.
+
+    `pagesize`: bytes, for a new log; an existing one keeps its own. `retry_delay`: seconds.
+    `options`: of the medium. Raises `DBCorrupt`, `DBFull`, OSError.
+    """
+    if isinstance(target, str):
+        from .filelog import FileMedium as Medium
+    else:
+        from .region import RegionMedium as Medium
+    medium = Medium(target, pagesize, create, max_retries, retry_delay, **options)
+    try:
+        log = PageLog(medium)
+        log.rollback()
+    except BaseException:
+        medium.close()
+        raise
+    return log
+
+
+class PageLog(io.IOBase):
+    """Stream of pages for `btree.open()`. Create with `pagelog.open()`."""
+
+    def __init__(self, medium):
+        self.medium = medium
+        self.pagesize = size = medium.pagesize
+        self.error = None  # exception behind the last negative errno
+        self.dead = False  # True: the tree is being thrown away, write nothing
+        self.before_compaction = None  # called when room can only be made after a commit
+        self._frame = bytearray(size + _DHEAD)  # frame to append
+        self._out = memoryview(self._frame)
+        self._loaded = bytearray(size + _DHEAD)  # frame read
+        self._in = memoryview(self._loaded)
+        self._page = None  # page buffer, for what is not a whole page of the tree's
+        self._pos = 0
+        self._seek_at = -1
+        self._seek = None
+        self.pages_read = 0
+        self.pages_written = 0
+        self._reset()
+
+    def _reset(self):
+        self.table = []  # arrays of 128 positions
+        self.pages = 0
+        self.live = 0  # bytes of frames that are needed
+        self.grown = 0  # bytes appended since the last commit
+        self._run = 0  # checksum over the headers since the last commit
+        self.last = 0  # position of the last commit
+        self.checkpoint = 0  # commit from which opening reads; 0: from the beginning
+        self._chunk = -1  # next piece of the table to write in the running checkpoint
+        self._next_checkpoint = 0
+        self.walk = 0  # how far the victim is copied
+        self.tree_wrote = False  # since the last commit
+
+    # Stream
+
+    def ioctl(self, request, arg):
+        if request == 2:
+            if arg != self._seek_at:
+                self._seek_at = arg
+                self._seek = uctypes.struct(arg, _SEEK)
+            seek = self._seek
+            whence = seek.whence
+            if whence == 0:
+                self._pos = seek.at
+            else:
+                self._pos = seek.at + (self._pos if whence == 1 else self.pages * self.pagesize)
+                seek.at = self._pos
+        return 0
+
+    def readinto(self, buf):
+        try:
+            size = self.pagesize
+            n = len(buf)
+            page = self._pos // size
+            if page >= self.pages:
+                return 0
+            if n == size:
+                self.get(page, buf)
+            else:
+                at = self._pos % size
+                whole = self.page_buffer()
+                self.get(page, whole)
+                buf[:] = whole[at : at + n]
+            self._pos += n
+            return n
+        except Exception as e:
+            self.error = e
+            return -_EIO
+
+    def write(self, buf):
+        n = len(buf)
+        if self.dead:
+            return n
+        try:
+            if n != self.pagesize:
+                raise OSError(_EINVAL)
+            self.tree_wrote = True
+            self.put(self._pos // n, memoryview(buf))
+            self._pos += n
+            return n
+        except DBFull as e:
+            self.error = e
+            return -_ENOSPC
+        except Exception as e:
+            self.error = e
+            return -_EIO
+
+    def page_buffer(self):
+        """Return a bytearray of a page, the same each time."""
+        if self._page is None:
+            self._page = bytearray(self.pagesize)
+        return self._page
+
+    # Frames
+
+    def get(self, page, out):
+        """Read a page into `out`; raises `DBCorrupt` naming the page."""
+        pos = self.table[page >> 7][page & 127]
+        size = self.pagesize
+        loaded = self._loaded
+        frame = self._in
+        self.pages_read += 1
+        n = self.medium.read(pos, frame)
+        crc, length, head, word = unpack_from("<IHHI", loaded)
+        end = length + _HEAD
+        if end <= n and crc32(frame[4:end]) == crc:
+            if word == _PAGE | page:
+                at = _HEAD + head
+                out[:head] = frame[_HEAD:at]
+                out[size + at - end :] = frame[at:end]
+                return
+            if word == _DELTA | page:
+                base, keep = unpack_from("<IH", loaded, _HEAD)
+                at = _DHEAD + head
+                keep = size - keep
+                out[:head] = frame[_DHEAD:at]
+                out[keep + at - end : keep] = frame[at:end]
+                n = self.medium.read(base, frame)
+                crc, length, head, word = unpack_from("<IHHI", loaded)
+                end = length + _HEAD
+                if word == _PAGE | page and end <= n and crc32(frame[4:end]) == crc:
+                    out[keep:] = frame[end - size + keep : end]
+                    return
+                pos = base
+        raise DBCorrupt("page %d is damaged (frame at %d)" % (page, pos))
+
+    def put(self, page, data):
+        """Append a page (memoryview), whole or as a delta; not at all if it is as stored."""
+        size = self.pagesize
+        self.pages_written += 1
+        # Berkeley DB's btree.h: struct _page. Leaf and internal pages fill from both ends.
+        if page == 0:
+            lower = 32
+            upper = size
+        else:
+            lower = upper = 20
+            if data[12] & 0x1F in (1, 2):
+                lower = data[16] | data[17] << 8
+                upper = data[18] | data[19] << 8
+                if not 20 <= lower <= upper <= size:
+                    lower = upper = 20
+        tail = size - upper
+        frame = self._frame
+        out = self._out
+        old = base = keep = gone = 0
+        length = lower + tail
+        kind = _PAGE
+        at = _HEAD
+        if page < self.pages:
+            old = self.table[page >> 7][page & 127]
+        if old:
+            base, end, head, gone, crc = self._base(page, old)
+            if base:
+                keep = self._common(data, tail, end, end - _HEAD - head)
+                if base == old and head == lower and keep == tail == end - _HEAD - head:
+                    if data[:lower] == self._in[_HEAD : _HEAD + head]:
+                        return
+                delta = lower + tail - keep + 6
+                if delta * 4 <= length * 3:
+                    kind = _DELTA
+                    at = _DHEAD
+                    length = delta
+                    pack_into("<IH", frame, _HEAD, base, keep)
+                    gone -= end
+                    if base == old:
+                        crc = -1
+                else:
+                    keep = 0
+                    crc = -1
+        out[at : at + lower] = data[:lower]
+        at += lower
+        tail -= keep
+        if tail:
+            out[at : at + tail] = data[upper : upper + tail]
+        if old and kind == _DELTA and crc >= 0 and self._same(length, lower, kind | page, crc, old):
+            return
+        pos = self.append(length, lower, kind | page)
+        self.set(page, pos)
+        self.live += length + _HEAD - gone
+
+    def _same(self, length, head, word, crc, old):
+        # Is the delta in self._frame the one that is stored already?
+        out = self._out
+        end = length + _HEAD
+        pack_into("<HHI", self._frame, 4, length, head, word)
+        if crc32(out[4:end]) != crc:
+            return False
+        self.medium.read(old, self._in)
+        return out[4:end] == self._in[4:end]
+
+    def _base(self, page, old):
+        # Load the page's full frame: (position or 0, end, head, bytes of frames to be given up, crc of the newest)
+        gone = 0
+        first = None
+        base = old
+        while True:
+            n = self.medium.read(base, self._in)
+            crc, length, head, word = unpack_from("<IHHI", self._loaded)
+            end = length + _HEAD
+            if first is None:
+                first = crc
+            if end > n or crc32(self._in[4:end]) != crc:
+                return 0, 0, 0, gone, -1  # damaged: the new frame will be whole
+            gone += end
+            if word == _PAGE | page:
+                return base, end, head, gone, first
+            if word != _DELTA | page or base != old:
+                return 0, 0, 0, gone, -1
+            base = unpack_from("<I", self._loaded, _HEAD)[0]
+
+    def _common(self, data, tail, end, limit):
+        # Length of the longest common end of a page and the full frame that was loaded.
+        size = self.pagesize
+        base = self._in
+        k = min(tail, limit)
+        if data[size - k :] == base[end - k : end]:
+            return k
+        low = 0
+        while k - low > 4:
+            mid = (low + k) >> 1
+            if data[size - mid :] == base[end - mid : end]:
+                low = mid
+            else:
+                k = mid
+        return low
+
+    def append(self, length, head, word):
+        """Append the frame whose payload is in `self._frame`; returns its position."""
+        frame = self._frame
+        out = self._out
+        end = length + _HEAD
+        pack_into("<HHI", frame, 4, length, head, word)
+        pack_into("<I", frame, 0, crc32(out[4:end]))
+        pos = self.medium.append(out[:end])
+        self._run = crc32(out[:_HEAD], self._run)
+        self.grown += end
+        return pos
+
+    def set(self, page, pos):
+        """Enter a position into the page table."""
+        table = self.table
+        i = page >> 7
+        while i >= len(table):
+            table.append(array("I", bytes(512)))
+        table[i][page & 127] = pos
+        if page >= self.pages:
+            self.pages = page + 1
+
+    def load(self, pos):
+        """Read and check the frame at `pos`.
+
+        Returns (word, size, good): word -1 if there is no frame; good False if its checksum is
+        wrong. The frame is then in `frame_loaded()`.
+        """
+        frame = self._in
+        room = self.medium.room(pos)
+        if room < _HEAD or self.medium.read(pos, frame[:_HEAD]) < _HEAD:
+            return -1, 0, False
+        crc, length, head, word = unpack_from("<IHHI", self._loaded)
+        end = length + _HEAD
+        if not _PAGE <= word < PAD + PAGE or end > room or end > len(frame):
+            return -1, 0, False
+        if length and self.medium.read(pos + _HEAD, frame[_HEAD:end]) < length:
+            return -1, 0, False
+        return word, end, crc32(frame[4:end]) == crc
+
+    def frame_loaded(self):
+        """Return the bytearray of the frame that was read last."""
+        return self._loaded
+
+    # Commit and rollback
+
+    def commit(self):
+        """Make everything written so far durable, at once."""
+        if not self.grown:
+            return
+        medium = self.medium
+        if self._chunk >= 0 and self._chunk >= len(self.table):
+            self.checkpoint = self._next_checkpoint
+            self._chunk = -1
+        medium.ensure(_COMMIT_SIZE)
+        frame = self._frame
+        out = self._out
+        pack_into("<HHIIIII", frame, 4, 16, medium.span(), _COMMIT, self._run, self.checkpoint, self.live, medium.seq)
+        crc = crc32(out[4:_COMMIT_SIZE])
+        pack_into("<I", frame, 0, crc)
+        self.last = medium.append(out[:_COMMIT_SIZE])
+        medium.sync()
+        self._run = crc
+        self.grown = 0
+        self.tree_wrote = False
+        medium.release()
+
+    def rollback(self):
+        """Go back to the last commit, by what the medium holds."""
+        from .recovery import recover
+
+        self.error = None
+        self._reset()
+        recover(self)
+
+    def clear(self):
+        """Forget every page; takes effect on the medium with the next commit."""
+        self.tree_wrote = True
+        self.append(0, 0, _CLEAR)
+        self.table = []
+        self.pages = 0
+        self.live = 0
+        self._chunk = -1
+
+    def reserve(self, nbytes):
+        """Raise `DBFull` unless `nbytes` more bytes of pages and compaction's own need fit.
+
+        Reclaims space if needed, after a commit by `before_compaction`.
+        """
+        if self.medium.roomy(nbytes, self.live):
+            return
+        from .compaction import make_room
+
+        make_room(self, nbytes)
+
+    def step(self):
+        """Do one bounded piece of checkpoint, compaction or erase-ahead; True if there is more."""
+        if self.medium.idle(self) and self._chunk < 0:
+            return False
+        from .compaction import step
+
+        return step(self)
+
+    def stats(self):
+        """Return counters of pages, bytes, programs, erases, and the medium's size, in a dict."""
+        out = {"pages_read": self.pages_read, "pages_written": self.pages_written, "live": self.live}
+        self.medium.stats(out)
+        return out
+
+    def check(self):
+        """Yield a line for each problem found while reading every page's frames."""
+        page = self.page_buffer()
+        for i in range(self.pages):
+            try:
+                self.get(i, page)
+            except (DBCorrupt, OSError) as e:
+                yield str(e)
+
+    def close(self):
+        """Commit, with a checkpoint if opening would otherwise read much, and let go of the medium."""
+        medium = self.medium
+        if medium is None:
+            return
+        try:
+            if medium.wants_checkpoint(self, True):
+                from .compaction import write_checkpoint
+
+                write_checkpoint(self)
+            self.commit()
+        finally:
+            self.medium = None
+            medium.close()

@@ -1,0 +1,174 @@
+"""Opening a page log: find the newest commit, read from its checkpoint, rebuild the table.
+
+State of the log at any cut: frames up to the last commit whose checksum over the headers since
+the commit before agrees are valid; what follows never happened. A checkpoint is the page table
+in pieces, written between other frames; it counts once a commit names the commit it began at.
+"""
+
+from array import array
+from binascii import crc32
+from struct import unpack_from
+
+from micropython import const
+
+from .errors import DBCorrupt
+
+_TABLE = const(0x3000000)
+_COMMIT = const(0x4000000)
+_ABORT = const(0x5000000)
+_CLEAR = const(0x6000000)
+_PAD = const(0x7000000)
+_KIND = const(0x7F000000)
+_MASK = const(0xFFFFFF)
+_HEAD = const(12)
+_COMMIT_SIZE = const(28)
+_WINDOW = const(480)
+
+
+def recover(log):
+    """Bring `log` to its last commit; raises `DBCorrupt` if commits cannot be reached."""
+    medium = log.medium
+    if not medium.reopen():
+        return
+    commits = _commits(log)
+    newest = next(commits, 0)
+    if not newest:
+        medium.settle(0, 0)
+        return
+    span, start = _span_and_checkpoint(log, newest)
+    medium.chain(span)
+    first = medium.first()
+    while True:
+        start = start or first
+        skips = {}
+        end, complete, again = _scan(log, start, 0, skips)
+        if complete or start == first:
+            break
+        if log.checkpoint == start:
+            raise DBCorrupt("checkpoint at %d is damaged" % start)
+        start = log.checkpoint
+    last = log.last
+    if newest != last and not _skipped(skips, newest):
+        # A commit that is not reached. A file system may have written it before what it needs.
+        if medium.ordered or next(commits, 0) != last:
+            raise DBCorrupt("damaged between %d and the commit at %d" % (end, newest))
+    if not last:
+        log._reset()
+    elif again:
+        _scan(log, start, end, skips)
+    medium.settle(end, log.checkpoint)
+
+
+def _span_and_checkpoint(log, commit):
+    log.load(commit)
+    frame = log.frame_loaded()
+    return unpack_from("<H", frame, 6)[0], unpack_from("<I", frame, 16)[0]
+
+
+def _skipped(skips, pos):
+    for start, end in skips.items():
+        if start <= pos < end:
+            return True
+    return False
+
+
+def _commits(log):
+    # Positions of commits that are whole, from the newest backwards, found by their kind.
+    medium = log.medium
+    seen = None
+    for pos, n in medium.windows(_WINDOW):
+        view = memoryview(log.frame_loaded())[: n + 11]
+        got = medium.read(pos, view)
+        data = bytes(view[:got])
+        while True:
+            i = data.rfind(b"\0\0\0\4")
+            if i < 0:
+                break
+            data = data[: i + 3]
+            at = pos + i - 8
+            if at <= 0 or at == seen:
+                continue
+            word, size, good = log.load(at)
+            if good and word == _COMMIT and size == _COMMIT_SIZE:
+                if unpack_from("<I", log.frame_loaded(), 24)[0] == medium.seq_at(at):
+                    seen = at
+                    yield at
+
+
+def _scan(log, start, stop, skips):
+    """Apply frames from `start` (a commit or the first frame) up to `stop` (0: the end).
+
+    Fills `skips` (start: end of void frames). Returns (end of the last commit or 0, whether the
+    checkpoint that begins at `start` is complete, whether void frames were applied).
+    """
+    medium = log.medium
+    ordered = medium.ordered
+    log._reset()
+    pos = start
+    run = crc_last = end = 0
+    bad = complete = again = fresh = False
+    before = None  # what to go back to if the last commit turns out to be torn
+    while pos != stop or pos == start:
+        if pos in skips:
+            pos = skips[pos]
+            run = crc_last
+        pos = medium.next(pos)
+        if pos < 0:
+            break
+        word, size, good = log.load(pos)
+        kind = word & _KIND
+        if word >= 0 and not good:
+            bad = True
+        if word < 0 or (not good and not ordered):
+            resumed = medium.resume(pos, log, end)
+            if resumed > 0:
+                skips[end] = pos = resumed
+                run = crc_last
+                again = True
+                bad = fresh = False
+                continue
+            if word < 0:
+                break
+        frame = log.frame_loaded()
+        page = word & _MASK
+        if kind == _COMMIT:
+            crc, r, checkpoint, live = unpack_from("<I8xIII", frame)
+            if not good or (r != run and pos != start):
+                break
+            if before is not None:
+                before = None
+            if bad and not ordered:
+                before = (log.last, end, crc_last, log.checkpoint, log.live)
+            bad = fresh = False
+            run = crc_last = crc
+            log.last = pos
+            log.checkpoint = checkpoint
+            log.live = live
+            end = pos + size
+            if checkpoint == start:
+                complete = True
+        elif kind != _PAD:
+            run = crc32(memoryview(frame)[:_HEAD], run)
+            fresh = True
+            if kind < _TABLE:
+                log.set(page, pos)
+            elif kind == _TABLE:
+                _table(log, page, frame)
+            elif kind == _CLEAR:
+                log.table = []
+                log.pages = 0
+        pos += size
+    if before is not None and not stop:
+        log.last, end, crc_last, log.checkpoint, log.live = before
+        again = True
+    log._run = crc_last
+    return end, complete, again or fresh
+
+
+def _table(log, i, frame):
+    table = log.table
+    while i >= len(table):
+        table.append(array("I", bytes(512)))
+    n = unpack_from("<H", frame, 6)[0]
+    table[i] = array("I", bytes(memoryview(frame)[_HEAD : _HEAD + 512]))
+    log.pages = max(log.pages, 128 * i + n)

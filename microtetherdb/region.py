@@ -1,0 +1,576 @@
+"""A raw region of flash as a medium of the page log: erase blocks used as a ring.
+
+The log runs through the sectors in order; the oldest one is emptied by copying what is live in
+it forward, then erased ahead of need. Each sector begins with a header that names the sector
+before it and how far that one is valid, so sectors that fail can be left out of the ring.
+Flash is programmed in pages of 256 bytes; a page that a commit left incomplete is programmed
+again with ones where it is written already, which NOR flash allows (bits go from 1 to 0).
+"""
+
+import time
+from binascii import crc32
+from struct import pack_into, unpack_from
+
+from array import array
+from micropython import const
+
+from .errors import DBCorrupt, DBFull
+
+_MAGIC = b"MTdb"
+_VERSION = const(1)
+_HEADER = const(28)  # magic, version, kind, page size, seq, seq before, cut, sectors, sector size / 256, crc
+_FORMAT = "<4sBBHIIIHH"
+_KIND = const(0x52)
+_PROGRAM = const(256)  # bytes a program: RP2040 and all serial NOR flash
+_AHEAD = const(1)  # sectors kept erased
+_RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
+_EIO = const(5)
+_ENOENT = const(2)
+_PAD = const(0x7000000)
+
+
+class RegionMedium:
+    """`dev`: block device with `readblocks(n, buf, off)`, `writeblocks(n, buf, off)`, `ioctl(6, n)`.
+
+    `verify`: read back what is programmed and erased. `reprogram`: False on devices on which a
+    page must not be programmed twice (encrypted flash): commits are padded then.
+    """
+
+    ordered = True  # what is written first is on the medium first
+
+    def __init__(self, dev, pagesize, create=True, max_retries=3, retry_delay=0.1, verify=False, reprogram=True):
+        self._dev = dev
+        self._retries = max_retries
+        self._delay = retry_delay
+        self._verify = verify
+        self._reprogram = reprogram
+        self._blocks = self._do(dev.ioctl, 4, 0)
+        self._block = self._do(dev.ioctl, 5, 0)
+        self._create = create
+        self._hbuf = bytearray(_HEADER)
+        self._buf = bytearray(_PROGRAM)
+        self._ones = b"\xff" * _PROGRAM
+        self.bad = set()  # sectors that failed; their valid frames stay readable
+        self.programs = self.erases = self.bytes_written = self.bytes_read = 0
+        self._geometry(pagesize)
+        self._surveyed = self._survey()
+
+    def _geometry(self, pagesize):
+        if not 512 <= pagesize <= 32768 or pagesize & 1:
+            raise ValueError("btree_pagesize: 512 to 32768, even")
+        n = 1
+        while n * self._block < 3 * (pagesize + 64):
+            n *= 2
+        self._per = n
+        self.pagesize = pagesize
+        self.sector = n * self._block
+        self.count = self._blocks // n
+        if self.count < 8:
+            raise ValueError("region: at least %d erase blocks of %d bytes" % (8 * n, self._block))
+        self.usable = self.sector - _HEADER - pagesize // 2
+
+    # Device
+
+    def _do(self, call, *args):
+        # A device may raise or return a negative errno; both may pass.
+        left = self._retries
+        while True:
+            try:
+                r = call(*args)
+                if r is None or r >= 0:
+                    return r
+                raise OSError(-r)
+            except OSError:
+                if left <= 0:
+                    raise
+                left -= 1
+                time.sleep(self._delay)
+
+    def _read(self, pos, buf):
+        block = self._block
+        try:
+            r = self._dev.readblocks(pos // block, buf, pos % block)
+            if not r:
+                return
+        except OSError:
+            pass
+        self._do(self._dev.readblocks, pos // block, buf, pos % block)
+
+    def _program(self):
+        # Program the page in the buffer.
+        start = self._flushed & -_PROGRAM
+        block = self._block
+        buf = self._buf
+        try:
+            self._do(self._dev.writeblocks, start // block, buf, start % block)
+            if self._verify and not self._written(start):
+                raise OSError(_EIO)
+        except OSError:
+            self.bad.add(self.head)
+            raise
+        self.programs += 1
+        self.bytes_written += _PROGRAM
+        buf[:] = self._ones
+
+    def _written(self, start):
+        back = bytearray(_PROGRAM)
+        self._read(start, back)
+        at = self._flushed - start  # what was programmed before is ones in the buffer
+        return back[at:] == self._buf[at:]
+
+    def _erase(self, s):
+        # True if sector s is blank now.
+        try:
+            for i in range(self._per):
+                self._do(self._dev.ioctl, 6, s * self._per + i)
+                self.erases += 1
+            if not self._verify or self._is_blank(s * self.sector, (s + 1) * self.sector):
+                return True
+        except OSError:
+            pass
+        self.bad.add(s)
+        return False
+
+    def _is_blank(self, start, end):
+        buf = bytearray(_PROGRAM)
+        while start < end:
+            n = _PROGRAM - start % _PROGRAM
+            if n < _PROGRAM:
+                view = memoryview(buf)[:n]
+                self._read(start, view)
+                if view != self._ones[:n]:
+                    return False
+            else:
+                self._read(start, buf)
+                if buf != self._ones:
+                    return False
+            start += n
+        return True
+
+    # Reading
+
+    def read(self, pos, view):
+        """Read into a memoryview; returns the number of bytes, fewer at the end of the region."""
+        n = len(view)
+        end = pos + n
+        if end > self._flushed and self._start <= pos < self.end:
+            # the last frames, of which a part is not programmed yet
+            flushed = self._flushed
+            if pos < flushed:
+                self._read(pos, view[: flushed - pos])
+                view = view[flushed - pos :]
+                pos = flushed
+            stop = min(self.end, end)
+            self.bytes_read += n
+            if stop > pos:
+                at = pos % _PROGRAM
+                view[: stop - pos] = memoryview(self._buf)[at : at + stop - pos]
+            return n - (end - stop)
+        if end > self._total:
+            n = self._total - pos
+            if n <= 0:
+                return 0
+            view = view[:n]
+        self._read(pos, view)
+        self.bytes_read += n
+        return n
+
+    def room(self, pos):
+        """Return the bytes from `pos` to the end of what is valid in its sector."""
+        return self._limit(pos // self.sector) - pos
+
+    def _limit(self, s):
+        if s == self.head:
+            return self.end
+        if s != self._limit_of:
+            self._header(self._forward[s])
+            cut = self._cut
+            if (cut - 1) // self.sector != s:
+                raise DBCorrupt("sector %d: the next one does not follow it" % s)
+            self._limit_of = s
+            self._limit_is = cut
+        return self._limit_is
+
+    def next(self, pos):
+        """Return the position of the first frame at or behind `pos`, -1 at the end of the log."""
+        s = (pos - 1) // self.sector
+        while pos >= self._limit(s):
+            if s == self.head:
+                return -1
+            s = self._forward[s]
+            pos = s * self.sector + _HEADER
+        return pos
+
+    # Appending
+
+    def ensure(self, n):
+        """Open a new sector unless `n` bytes fit into this one."""
+        if self.end + n > self._stop:
+            self._new_sector()
+
+    def append(self, view):
+        """Append a frame; returns its position. It is durable after `sync()`."""
+        n = len(view)
+        if self.end + n > self._stop:
+            self._new_sector()
+        pos = end = self.end
+        buf = self._buf
+        i = 0
+        while i < n:
+            at = end % _PROGRAM
+            m = min(n - i, _PROGRAM - at)
+            buf[at : at + m] = view[i : i + m]
+            i += m
+            end += m
+            if not end % _PROGRAM:
+                self.end = end
+                self._program()
+                self._flushed = end
+        self.end = end
+        return pos
+
+    def sync(self):
+        """Program what is in the buffer."""
+        if self.end > self._flushed:
+            if not self._reprogram:
+                self._pad()
+            if self.end > self._flushed:
+                self._program()
+                self._flushed = self.end
+
+    def _pad(self):
+        # Fill the page, so that it is programmed once only.
+        n = -self.end % _PROGRAM
+        if n < 12:
+            n += _PROGRAM
+        if self.end + n > self._stop:
+            return  # the sector's last page
+        frame = bytearray(n)
+        pack_into("<HHI", frame, 4, n - 12, 0, _PAD)
+        pack_into("<I", frame, 0, crc32(memoryview(frame)[4:]))
+        self.append(frame)
+
+    def _new_sector(self):
+        cut = self.end if self._continue < 0 else self._continue
+        if self.end > self._flushed:
+            self._program()
+            self._flushed = self.end
+        while True:
+            if self._erased:
+                s = self._erased.pop(0)
+                break
+            s = self._candidate()
+            if s < 0:
+                raise DBFull("region is full")
+            if self._blank and s > self.head or self._erase(s):
+                break
+        if s < self.head:
+            self._blank = False
+        self.newest += 1
+        header = self._hbuf
+        pack_into(_FORMAT, header, 0, *self._fields(self.newest, self.seq, cut))
+        pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
+        if self.head < 0:
+            self._tail = self._victim = s
+            self._victim_seq = self.newest
+        else:
+            self._forward[self.head] = s
+        self.head = s
+        self.seq = self.newest
+        self._continue = -1
+        self._start = self._flushed = self.end = s * self.sector
+        self._stop = self._start + self.sector
+        self._limit_of = -1
+        self.append(header)
+        if cut == 0:
+            # Alone, so that a cut in the very first program can be told from foreign data.
+            self._program()
+            self._flushed = self.end
+        self._plan()
+
+    def _fields(self, seq, before, cut):
+        return _MAGIC, _VERSION, _KIND, self.pagesize, seq, before, cut, self.count, self.sector // 256
+
+    # The ring
+
+    def _candidate(self):
+        # The next sector to erase, or -1.
+        s = self._erased[-1] if self._erased else self._begin if self.head < 0 else self.head
+        for _ in range(self.count):
+            s = (s + 1) % self.count
+            if s == self._tail or s == self.head:
+                return -1
+            if s not in self.bad:
+                return s
+        return -1
+
+    def free(self):
+        """Return the number of sectors that hold nothing live."""
+        if self.head < 0:
+            return self.count - len(self.bad)
+        n = (self._tail - self.head - 1) % self.count
+        for s in self.bad:
+            if 0 < (s - self.head) % self.count <= n:
+                n -= 1
+        return n
+
+    def drained(self):
+        """Everything live in the victim has been copied; the next commit gives it up."""
+        self._victim = s = self._forward[self._victim]
+        self._victim_seq = self._header(s)
+        self._limit_of = -1
+        self._plan()
+
+    def victim(self):
+        """Return (first frame, end) of the oldest sector, or None if there is only one."""
+        s = self._victim
+        if s == self.head or s < 0:
+            return None
+        return s * self.sector + _HEADER, self._limit(s)
+
+    def span(self):
+        """Return how many sector numbers back the oldest needed sector lies (for the commit)."""
+        return self.seq - self._victim_seq
+
+    def release(self):
+        """A commit is durable: sectors drained before it are free."""
+        if self._tail != self._victim:
+            self._tail = self._victim
+            self._plan()
+
+    def pending(self):
+        """Return the number of sectors that the next commit frees."""
+        return 0 if self.head < 0 else (self._victim - self._tail) % self.count
+
+    def _plan(self):
+        # Bytes to walk at each step: the fewer sectors are free, the more.
+        gap = self.free() + self.pending() - _RESERVE
+        n = self.count
+        self.pace = 0
+        if gap < n // 4 and self._victim != self.head:
+            self.pace = min(self.sector, self.sector * n // (40 * max(gap, 1)))
+        self.checkpoint_due = self.seq - self.checkpoint_seq >= max(2, n // 16)
+
+    def idle(self, log):
+        """Tell whether there is nothing to do in the background."""
+        return not (self.pace or self.checkpoint_due) and (len(self._erased) >= _AHEAD or self._blank)
+
+    def erase_ahead(self):
+        """Erase one sector ahead of need; True if one was erased."""
+        if len(self._erased) >= _AHEAD or self._blank or self.head < 0:
+            return False
+        s = self._candidate()
+        if s < 0:
+            return False
+        if self._erase(s):
+            self._erased.append(s)
+        return True
+
+    def hungry(self):
+        """Tell whether the sectors that a commit would free are needed soon."""
+        return self.free() < _RESERVE + 2
+
+    def begin(self, log):
+        """Get ready to compact; False if there is nothing to reclaim."""
+        return self.victim() is not None
+
+    def rounds(self):
+        """Return how many victims compaction may empty for one request."""
+        return 2 * self.count
+
+    def capacity(self):
+        """Return how many bytes of frames may be live."""
+        return (self.count - len(self.bad) - _RESERVE - 2) * self.usable
+
+    def roomy(self, nbytes, live):
+        """Tell whether `nbytes` more fit at once, leaving compaction its sectors."""
+        return (self.free() - _RESERVE) * self.usable > nbytes and live + nbytes <= self.capacity()
+
+    def in_victim(self, pos):
+        """Tell whether the frame at `pos` lies in the victim (0: in the first sector)."""
+        return pos == 0 or pos // self.sector == self._victim
+
+    def checkpointed(self):
+        """A checkpoint begins."""
+        self.checkpoint_seq = self.seq
+        self.checkpoint_due = False
+
+    def wants_checkpoint(self, log, closing):
+        """Tell whether opening would read much."""
+        return self.seq - self.checkpoint_seq >= max(2, self.count // 32)
+
+    # Opening
+
+    def _header(self, s):
+        # Read a header: its sequence number, 0 if there is none. Sets _before, _cut.
+        header = self._hbuf
+        self._read(s * self.sector, header)
+        self.bytes_read += _HEADER
+        if header[:4] != _MAGIC or crc32(memoryview(header)[:24]) != unpack_from("<I", header, 24)[0]:
+            return 0
+        _, version, kind, pagesize, seq, self._before, self._cut, count, size = unpack_from(_FORMAT, header)
+        if version != _VERSION:
+            raise DBCorrupt("region has format %d, this is format %d" % (version, _VERSION))
+        if pagesize != self.pagesize:
+            self._geometry(pagesize)
+            return -1
+        if count != self.count or size * 256 != self.sector or kind != _KIND:
+            raise DBCorrupt("region was made for %d sectors of %d bytes" % (count, size * 256))
+        return seq
+
+    def _survey(self):
+        # Find the newest sector. False: the region is new.
+        self._total = self._blocks * self._block
+        while True:
+            self.head = -1
+            newest = 0
+            s = 0
+            while s < self.count:
+                seq = self._header(s)
+                if seq < 0:
+                    break
+                if seq > newest:
+                    newest = seq
+                    self.head = s
+                s += 1
+            else:
+                break
+        self.newest = newest
+        if newest:
+            return True
+        if not self._create:
+            raise OSError(_ENOENT)
+        # New, or cut in its very first program: some bits of that header, and nothing else.
+        first = bytearray(_HEADER)
+        pack_into(_FORMAT, first, 0, *self._fields(1, 0, 0))
+        pack_into("<I", first, 24, crc32(memoryview(first)[:24]))
+        start = -1
+        for s in range(self.count):
+            at = s * self.sector
+            self._read(at, self._hbuf)
+            if self._hbuf == self._ones[:_HEADER]:
+                if start < 0:
+                    start = s
+            else:
+                for i in range(_HEADER):
+                    if self._hbuf[i] & first[i] != first[i]:
+                        raise DBCorrupt("region holds something else (sector %d)" % s)
+            if not self._is_blank(at + _HEADER, at + self.sector):
+                raise DBCorrupt("region holds something else (sector %d)" % s)
+        self._first = max(start, 0)
+        return False
+
+    def reopen(self):
+        """Forget RAM and look at the medium; False if it holds no log yet."""
+        found = self._surveyed if self._surveyed is not None else self._survey()
+        self._surveyed = None
+        self._erased = []
+        self._blank = False
+        self._limit_of = -1
+        self._buf[:] = self._ones
+        self._tail = self._victim = -1
+        self._victim_seq = self.seq = self.checkpoint_seq = 0
+        self._continue = 0
+        self._start = self._stop = self.end = self._flushed = 0
+        self._forward = array("H", bytes(2 * self.count))
+        if not found:
+            self._blank = True
+            self.head = -1
+            self._begin = self._first - 1  # what is before has a torn header
+            self._plan()
+            return False
+        self.seq = self.newest
+        self._at = self.head
+        self.end = self._stop = self._flushed = (self.head + 1) * self.sector
+        return True
+
+    def windows(self, size):
+        """Yield (position, length) of pieces of the log, from the newest backwards."""
+        while True:
+            start = self._at * self.sector
+            end = self._limit(self._at)
+            while end > start:
+                pos = max(start, end - size)
+                yield pos, end - pos
+                end = pos
+            if not self._back():
+                return
+
+    def _back(self):
+        # Step to the sector before self._at, linking it forward.
+        self._header(self._at)
+        before = self._before
+        cut = self._cut
+        if not cut:
+            return False
+        s = (cut - 1) // self.sector
+        if s >= self.count or self._header(s) != before:
+            return False
+        self._forward[s] = self._at
+        self._at = s
+        return True
+
+    def chain(self, span):
+        """Link the sectors back to the oldest one that the newest commit needs."""
+        seq = self._header(self._at)
+        oldest = seq - span
+        while seq > oldest:
+            if not self._back():
+                raise DBCorrupt("sector before sector %d is missing" % self._at)
+            seq = self._header(self._at)
+        self._victim = self._tail = self._at
+        self._victim_seq = oldest
+
+    def seq_at(self, pos):
+        """Return the sequence number of the sector of `pos`."""
+        return self._header(pos // self.sector)
+
+    def first(self):
+        """Return the position of the log's first frame."""
+        return self._at * self.sector + _HEADER
+
+    def resume(self, pos, load, last_end):
+        """Return where the log goes on behind damage at `pos`, or -1: it ends there."""
+        if pos // self.sector != self.head:
+            raise DBCorrupt("damaged at %d" % pos)
+        return -1
+
+    def settle(self, last_end, checkpoint):
+        """Recovery found the end of the log: `last_end` is the end of the last commit, or 0."""
+        head = self.head
+        self._limit_of = -1
+        if last_end:
+            s = (last_end - 1) // self.sector
+            self.seq = self._header(s)
+            self.checkpoint_seq = self._header(checkpoint // self.sector) if checkpoint else self._victim_seq
+            self._start = s * self.sector
+            self._flushed = self.end = last_end
+            self.head = s
+            self._stop = self._start + self.sector
+            if s != head or s in self.bad or not self._is_blank(last_end, self._stop):
+                self._stop = 0  # a new sector begins with the next frame
+                self._continue = last_end
+            else:
+                self._continue = -1
+        else:
+            # Only void frames: begin anew behind them.
+            self._start = self._stop = self.end = self._flushed = 0
+            self._continue = 0
+            self._tail = self._victim = -1
+            self.seq = 0
+            self._begin = head
+            self.head = -1
+        self._plan()
+
+    def stats(self, out):
+        """Add this medium's counters to a dict."""
+        out["programs"] = self.programs
+        out["erases"] = self.erases
+        out["bytes_written"] = self.bytes_written
+        out["size"] = self.count * self.sector
+        out["free"] = max(0, self.free() - _RESERVE) * self.usable
+        out["bad"] = len(self.bad)
+
+    def close(self):
+        """Let the device finish."""
+        self._do(self._dev.ioctl, 3, 0)

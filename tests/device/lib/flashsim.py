@@ -1,0 +1,160 @@
+"""NOR flash for tests: counts, wear, power cuts, torn programs, failures, flipped bits.
+
+Like `rp2.Flash`: programs are whole pages of 256 bytes at aligned offsets, erases whole blocks.
+Also a block device for `vfs.VfsLfs2` and `vfs.VfsFat`. A program may only clear bits.
+"""
+
+PROGRAM = 256
+_ONES = b"\xff" * PROGRAM
+
+
+class PowerCut(BaseException):
+    """The power went. Nothing works until `restore()`.
+
+    Not an `Exception`, so that no handler for errors takes it for one.
+    """
+
+
+class Flash:
+    """`blocks` erase blocks of `block` bytes.
+
+    `cut_at`: which program or erase (counted from `ops` 0) the power fails in; `tear`: how
+    ("none": not begun; "all": done; "prefix", "bits": partly).
+    """
+
+    def __init__(self, blocks=64, block=4096, strict=True):
+        self.blocks = blocks
+        self.block = block
+        self.strict = strict
+        self.data = bytearray(b"\xff" * (blocks * block))
+        self.view = memoryview(self.data)
+        self.wear = [0] * blocks
+        self.seed = 1
+        self.cut_at = -1
+        self.tear = "prefix"
+        self.dead = False
+        self.ops = 0
+        self.fail_reads = self.fail_programs = self.fail_erases = 0  # transient: how many fail
+        self.bad = set()  # blocks that never erase
+        self.bad_programs = set()  # blocks whose programs come out wrong
+        self.clear_counts()
+
+    def clear_counts(self):
+        self.programs = self.erases = self.reads = self.bytes_read = self.bytes_programmed = 0
+
+    def restore(self):
+        """Power is back."""
+        self.dead = False
+        self.cut_at = -1
+
+    def _rand(self, n):
+        # a generator of our own: repeatable, and not disturbed by the code under test
+        self.seed = (self.seed * 1103515245 + 12345) & 0x7FFFFFFF
+        return (self.seed >> 8) % n
+
+    def _op(self):
+        if self.dead:
+            raise PowerCut()
+        n = self.ops
+        self.ops = n + 1
+        if n == self.cut_at:
+            self.dead = True
+            return True
+        return False
+
+    def readblocks(self, n, buf, off=0):
+        if self.dead:
+            raise PowerCut()
+        if self.fail_reads:
+            self.fail_reads -= 1
+            raise OSError(5)
+        at = n * self.block + off
+        size = len(buf)
+        assert 0 <= at and at + size <= len(self.data), "read outside"
+        self.reads += 1
+        self.bytes_read += size
+        buf[:] = self.view[at : at + size]
+
+    def writeblocks(self, n, buf, off=None):
+        if off is None:
+            # plain block protocol (FAT): the block is erased first
+            self._erase(n)
+            for off in range(0, len(buf), PROGRAM):
+                self._program(n, memoryview(buf)[off : off + PROGRAM], off)
+            return
+        assert off % PROGRAM == 0 and len(buf) % PROGRAM == 0, "unaligned program"
+        for i in range(0, len(buf), PROGRAM):
+            self._program(n, memoryview(buf)[i : i + PROGRAM], off + i)
+
+    def _program(self, n, buf, off):
+        cut = self._op()
+        if self.fail_programs and not cut:
+            self.fail_programs -= 1
+            raise OSError(5)
+        at = n * self.block + off
+        old = bytes(self.view[at : at + PROGRAM])
+        new = bytearray(buf)
+        if old != _ONES:
+            for i in range(PROGRAM):
+                if new[i] == 0xFF:
+                    new[i] = old[i]  # ones leave a cell as it is
+                elif self.strict and new[i] & ~old[i]:
+                    raise AssertionError("program sets bits at %d" % (at + i))
+                else:
+                    new[i] &= old[i]
+        if cut:
+            if self.tear == "none":
+                raise PowerCut()
+            if self.tear == "prefix":
+                i = self._rand(PROGRAM)
+                new[i:] = old[i:]
+            elif self.tear == "bits":
+                for i in range(PROGRAM):
+                    new[i] |= old[i] & self._rand(256)
+        elif n in self.bad_programs:
+            new[self._rand(PROGRAM)] = 0
+        self.data[at : at + PROGRAM] = new
+        if cut:
+            raise PowerCut()
+        self.programs += 1
+        self.bytes_programmed += PROGRAM
+
+    def _erase(self, n):
+        cut = self._op()
+        if not cut:
+            if self.fail_erases:
+                self.fail_erases -= 1
+                raise OSError(5)
+            if n in self.bad:
+                raise OSError(5)
+        at = n * self.block
+        if cut:
+            if self.tear == "none":
+                raise PowerCut()
+            if self.tear != "all":
+                for i in range(at, at + self.block, 2):
+                    r = self._rand(65536)
+                    self.data[i] = r & 255
+                    self.data[i + 1] = r >> 8
+                raise PowerCut()
+        self.data[at : at + self.block] = b"\xff" * self.block
+        self.wear[n] += 1
+        self.erases += 1
+        if cut:
+            raise PowerCut()
+
+    def ioctl(self, op, arg):
+        if op == 4:
+            return self.blocks
+        if op == 5:
+            return self.block
+        if op == 6:
+            self._erase(arg)
+            return 0
+        if self.dead:
+            raise PowerCut()
+        return 0
+
+    def flip(self, pos, bit):
+        """Flip one bit, as a failing cell does."""
+        self.data[pos] ^= 1 << bit
