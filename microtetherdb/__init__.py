@@ -22,7 +22,7 @@ def on_warning(message):
 
 
 def __getattr__(name):
-    # Errors and defaults are loaded on first use: an import costs RAM.
+    # What is not needed by every program is loaded on first use: an import costs RAM.
     if name == "defaults":
         from .config import Defaults
 
@@ -31,4 +31,12 @@ def __getattr__(name):
         from . import errors
 
         return getattr(errors, name)
-    raise AttributeError(name)
+    # MicroPython asks here for a submodule that is not loaded yet (`from . import x`).
+    import sys
+
+    path = __name__ + "." + name
+    try:
+        __import__(path)
+    except ImportError:
+        raise AttributeError(name)
+    return sys.modules[path]

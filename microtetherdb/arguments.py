@@ -1,36 +1,45 @@
 """Arguments in the less common forms, and their errors."""
 
+from . import keys, record
 from .clock import MAX_TTL
 
 
-def put(args, ttl, tags, _id, key, data, no):
-    """Return (key, data, ttl, tags) of a call of `put` in any of its forms."""
-    values = {}
-    if len(args) >= 2 and isinstance(args[0], str) or data is not no and len(args) == 1:
+_ALL = ("data", "ttl", "tags", "_id", "key")
+
+
+def put(db, args, **kw):
+    """Call of `MicroTetherDB.put` in any of its forms: sort the arguments out and store."""
+    if len(args) >= 2 and isinstance(args[0], str) or len(args) == 1 and "data" in kw:
         names = ("key", "data", "ttl", "tags")
-    elif key is not None:
+    elif "key" in kw:
         names = ("data", "ttl", "tags")
     else:
         names = ("data", "ttl", "tags", "_id")
     if len(args) > len(names):
         raise TypeError("put: at most %d positional arguments" % len(names))
-    for i, value in enumerate(args):
-        values[names[i]] = value
-    for name, value, absent in (
-        ("ttl", ttl, None), ("tags", tags, None), ("_id", _id, None), ("key", key, None), ("data", data, no),
-    ):
-        if value is not absent:
-            if name in values:
-                raise TypeError("put: argument given twice: " + name)
-            values[name] = value
-    if values.get("key") is not None and values.get("_id") is not None:
+    for name, value in zip(names, args):
+        if name in kw:
+            raise TypeError("put: argument given twice: " + name)
+        kw[name] = value
+    for name in kw:
+        if name not in _ALL:
+            raise TypeError("put: unknown argument: " + name)
+    if kw.get("key") is not None and kw.get("_id") is not None:
         raise TypeError("put: key given twice (key and _id)")
-    if "data" not in values:
+    if "data" not in kw:
         raise TypeError("put: argument missing: data")
-    key = values.get("key")
+    key = kw.get("key")
     if key is None:
-        key = values.get("_id")
-    return key, values["data"], values.get("ttl"), values.get("tags")
+        key = kw.get("_id")
+    raw_key = None if key is None else keys.stored(key)
+    tags = kw.get("tags")
+    if tags is not None:
+        record.check_tags(tags)
+    ttl = check_ttl(kw.get("ttl"))
+    raw = record.encode(kw["data"], tags, None if ttl is None else db._clock.stamp(ttl))
+    if key is None:
+        key = raw_key = db._new_key()
+    return db._put_as(key, raw_key, raw)
 
 
 def check_ttl(ttl, name="ttl"):

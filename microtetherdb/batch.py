@@ -1,6 +1,6 @@
 """Batches: one change list for many records."""
 
-from . import keys, record
+from . import database, keys, record
 from .arguments import check_ttl
 
 
@@ -26,12 +26,13 @@ def put(db, items, ttls=None, tags=None):
     n = len(items)
     ttl_of = _each(ttls, n, "ttls", lambda t: not isinstance(t, (list, tuple)))
     tags_of = _each(tags, n, "tags", _one_tags)
-    ttl = ttls if ttls is None else None
     plain = ttls is None and tags is None
     db._enter()
     try:
         store = db._store
         encode = record.encode
+        text = record.plain
+        is_plain = database._plain
         out = []
         made = []
         stamps = []
@@ -46,7 +47,7 @@ def put(db, items, ttls=None, tags=None):
                     raw_key = keys.stored(key)
                     fresh = False
                 if plain:
-                    raw = encode(item)
+                    raw = text(item) if is_plain(item) else encode(item)
                 else:
                     ttl = check_ttl(ttl_of(i), "ttls")
                     t = tags_of(i)
@@ -57,17 +58,19 @@ def put(db, items, ttls=None, tags=None):
                 raise type(e)("items[%d]: %s" % (i, e))
             if key is None:
                 key = db._new_key()
-                raw_key = key.encode()
+                raw_key = key
             made.append(key)
-            if linked or raw[0] != 0x20 or b'"_tags":[' in raw:
+            if type(raw_key) is str:
+                raw_key = raw_key.encode()
+            if linked or raw[0] < 8 or b'"_tags":[' in raw:
                 old = last[raw_key] if raw_key in last else store.get(raw_key)
                 stamps.append((raw_key,) + db._changes(raw_key, old, raw, out))
                 last[raw_key] = raw
-                db._linked = True
+                linked = True
+                db._link()
             else:
                 out.append((raw_key, raw))
         _apply(db, out, stamps, fresh)
-        db._puts += n
         _count(db, n)
         return made
     finally:
@@ -76,17 +79,17 @@ def put(db, items, ttls=None, tags=None):
 
 def _apply(db, out, stamps, fresh=False):
     if out:
-        db._make_room(out, b"")
         db._store.apply(out, fresh)
         for key, was, new in stamps:
             db._expiry.applied(key, was, new)
 
 
 def _count(db, n):
-    db._count = None
-    db._since += n
-    if db._since >= db._threshold:
-        db._tick()
+    db._made += n
+    if db._made >= db._next:
+        from . import lifecycle
+
+        lifecycle.tick(db)
 
 
 def delete(db, batch):
@@ -96,7 +99,8 @@ def delete(db, batch):
     wanted = {}
     for i, key in enumerate(batch):
         try:
-            wanted[keys.stored(key)] = True
+            key = keys.stored(key)
+            wanted[key.encode() if type(key) is str else key] = True
         except (TypeError, ValueError) as e:
             raise type(e)("keys[%d]: %s" % (i, e))
     db._enter()
@@ -136,9 +140,9 @@ def purge(db, key):
         if not db._store.ram:
             db._store.put(keys.META, db._clock.save())
             db._store.commit()
-        db._linked = bool(db._indexes)
-        db._count = 0
         db._deletes += n
+        db._made += n
+        db._counted = None
         return n
     finally:
         db._lock.release()

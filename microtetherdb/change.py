@@ -11,13 +11,6 @@ def _old(db, raw_key):
     return old
 
 
-def _counted(db):
-    db._puts += 1
-    db._since += 1
-    if db._since >= db._threshold:
-        db._tick()
-
-
 def update(db, key, changes):
     """Change fields of a document: plain fields are set, MongoDB's update operators applied.
 
@@ -34,7 +27,7 @@ def update(db, key, changes):
             return 0
         document = operators.apply(record.decode(old), changes)
         db._write(raw_key, record.encode(document, None, record.stamp(old)), old)
-        _counted(db)
+        db._made_one()
         return 1
     finally:
         db._lock.release()
@@ -62,7 +55,7 @@ def expire(db, key, ttl):
         if old is None:
             return 0
         db._write(raw_key, record.restamp(old, db._clock.stamp(ttl) if ttl else None), old)
-        _counted(db)
+        db._made_one()
         return 1
     finally:
         db._lock.release()

@@ -4,11 +4,28 @@ A request goes: arguments -> record codec -> store -> pages. What is used less o
 ranges, maintenance, backup) is loaded with its first use, so that it costs no RAM before.
 """
 
-from json import loads
+from json import dumps, loads
 
 from . import keys, record
 
 _NO = object()
+_SEPARATORS = (",", ":")
+_SCALARS = {str, int, bool, type(None)}
+_HIGHEST = float("inf")
+_LOWEST = -_HIGHEST
+
+
+def _plain(data):
+    # Tell whether a document is a dict of scalars without tags: most are, and quickly encoded.
+    if type(data) is not dict or "_tags" in data:
+        return False
+    for v in data.values():
+        if type(v) not in _SCALARS and not (type(v) is float and _LOWEST < v < _HIGHEST):
+            return False
+    for v in data:
+        if type(v) is not str:
+            return False
+    return True
 
 
 class MicroTetherDB:
@@ -76,56 +93,66 @@ class MicroTetherDB:
 
     # Writing
 
-    def put(self, *args, ttl=None, tags=None, _id=None, key=None, data=_NO):
+    def put(self, *args, **kw):
         """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`.
 
         `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str. Returns the key,
         a generated one if none is given. Raises `TypeError`, `ValueError`, `DBFull`.
         """
-        n = len(args)
-        if n == 2 and _id is None and key is None and data is _NO and isinstance(args[0], str):
-            key, data = args
-        elif n == 1 and key is None and data is _NO:
-            data = args[0]
-            key = _id
-        else:
-            from .arguments import put
+        # MicroPython keeps a frame of up to eleven words on the C stack and a larger one on the
+        # heap, which costs as much as all the rest: hence small functions from here to the tree.
+        if not kw:
+            if len(args) == 2 and isinstance(args[0], str):
+                return self._put(args[0], args[1])
+            if len(args) == 1:
+                return self._put(None, args[0])
+        from .arguments import put
 
-            key, data, ttl, tags = put(args, ttl, tags, _id, key, data, _NO)
-        if not (self._store is not None and self._lock.acquire(False)):
-            self._enter()
-        try:
-            raw_key = None if key is None else keys.stored(key)
-            if ttl is None and tags is None:
-                raw = record.encode(data)
-            else:
-                raw = self._encode(data, ttl, tags)
-            if raw_key is None:
-                key = self._new_key()
-                raw_key = key.encode()
-            if self._linked or raw[0] != 0x20 or b'"_tags":[' in raw:
-                self._write(raw_key, raw)
-            else:
-                self._store.put(raw_key, raw)
-            self._puts += 1
-            self._count = None
-            self._since += 1
-            if self._since >= self._threshold:
-                self._tick()
-        finally:
-            self._lock.release()
+        return put(self, args, **kw)
+
+    def _put(self, key, data):
+        if key is None:
+            key = self._new_key()
+        elif type(key) is not str or not 0 < len(key) <= 32 or key < "\x02":
+            return self._put_as(key, keys.stored(key), record.encode(data))
+        if not _plain(data):
+            return self._put_as(key, key, record.encode(data))
+        data = dumps(data, separators=_SEPARATORS)
+        if len(data) > 2048:  # characters of up to four bytes: let the codec count them
+            data = record.checked(data.encode(), "data")
+        self._put_raw(key, data)
         return key
 
-    def _encode(self, data, ttl, tags, name="data"):
-        if tags is not None:
-            record.check_tags(tags)
-        stamp = None
-        if ttl is not None:
-            from .arguments import check_ttl
+    def _put_as(self, key, raw_key, raw):
+        # A record that may carry tags or a TTL.
+        if not self._linked and (raw[0] < 8 or b'"_tags":[' in raw):
+            self._link()
+        self._put_raw(raw_key, raw)
+        return key
 
-            if check_ttl(ttl):
-                stamp = self._clock.stamp(ttl)
-        return record.encode(data, tags, stamp, name)
+    def _put_raw(self, key, raw):
+        if self._store is None or not self._lock.acquire(False):
+            self._enter()
+        try:
+            self._set(key, raw)  # the store's put, or _write once there are TTLs or indexes
+            self._made_one()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._lock.release()
+
+    def _made_one(self):
+        # Count a change; every few, do what is due.
+        self._made += 1
+        if self._made >= self._next:
+            from . import lifecycle
+
+            lifecycle.tick(self)
+
+    def _link(self):
+        # From now on a change of a record may concern other entries of the tree.
+        self._linked = True
+        self._set = self._write
 
     def _changes(self, key, old, raw, out):
         # Append to a change list what one record's change means for the whole tree.
@@ -143,21 +170,17 @@ class MicroTetherDB:
     def _write(self, key, raw, old=_NO):
         # Put (or, raw None, delete) a record with its index and expiry entries.
         store = self._store
+        if type(key) is str:
+            key = key.encode()
+        if type(raw) is str:
+            raw = raw.encode()
         if old is _NO:
             old = store.get(key)
         out = []
         was, new = self._changes(key, old, raw, out)
-        self._make_room(out, raw)
         store.apply(out)
         if was is not None or new is not None:
             self._expiry.applied(key, was, new)
-        self._linked = True
-
-    def _make_room(self, out, raw):
-        if raw is not None and self._store.ram and self._store.full():
-            from . import lifecycle
-
-            lifecycle.expire(self, 0)
 
     def put_batch(self, items, ttls=None, tags=None):
         """Store many documents at once, all or none; returns their keys.
@@ -175,25 +198,31 @@ class MicroTetherDB:
             from . import batch
 
             return batch.purge(self, key)
-        self._enter()
+        if type(key) is not str or not 0 < len(key) <= 32 or key < "\x02":
+            key = keys.stored(key)
+        if self._store is None or not self._lock.acquire(False):
+            self._enter()
         try:
-            raw_key = keys.stored(key)
-            if self._linked:
-                old = self._store.get(raw_key)
-                n = 0
-                if old is not None:
-                    n = 0 if record.expired(old, self._clock) else 1
-                    self._write(raw_key, None, old)
-            else:
-                n = self._store.delete(raw_key)
-            self._deletes += 1
-            self._count = None
-            self._since += 1
-            if self._since >= self._threshold:
-                self._tick()
-            return n
-        finally:
+            key = self._remove(key)
+        except BaseException:
             self._lock.release()
+            raise
+        self._lock.release()
+        return key
+
+    def _remove(self, key):
+        n = self._delete(key) if self._linked else self._store.delete(key)
+        self._deletes += 1
+        self._made_one()
+        return n
+
+    def _delete(self, key):
+        old = self._store.get(key)
+        if old is None:
+            return 0
+        n = 0 if record.expired(old, self._clock) else 1
+        self._write(key, None, old)
+        return n
 
     def delete_batch(self, keys):
         """Delete many records at once, all or none; returns how many there were."""
@@ -205,21 +234,28 @@ class MicroTetherDB:
 
     def get(self, key, default=None):
         """Return the document stored under `key`, or `default`."""
-        raw_key = keys.stored(key)
-        if not (self._store is not None and self._lock.acquire(False)):
+        if type(key) is not str or not 0 < len(key) <= 32 or key < "\x02":
+            key = keys.stored(key)
+        key = self._read(key)
+        self._gets += 1
+        if key is None:
+            return default
+        if key[0] > 7:
+            return loads(key)
+        if record.expired(key, self._clock):
+            return default
+        return record.decode(key)
+
+    def _read_locked(self, key):
+        if self._store is None or not self._lock.acquire(False):
             self._enter()
         try:
-            self._gets += 1
-            raw = self._store.get(raw_key)
-            if raw is None:
-                return default
-            if raw[0] == 0x20:
-                return loads(raw)
-            if record.expired(raw, self._clock):
-                return default
-            return record.decode(raw)
-        finally:
+            key = self._store.get(key)
+        except BaseException:
             self._lock.release()
+            raise
+        self._lock.release()
+        return key
 
     def __contains__(self, key):
         return self.get(key, _NO) is not _NO
@@ -250,12 +286,6 @@ class MicroTetherDB:
         from .methods import bind
 
         return bind(self, name)
-
-    def _tick(self):
-        # Every few operations, under the lock: flush, expire a little, look at the clock.
-        from . import lifecycle
-
-        lifecycle.tick(self)
 
     def __repr__(self):
         from . import monitor

@@ -10,7 +10,7 @@ _COUNTER = 0xFFFFFF  # generated keys of one session, six hexadecimal digits
 
 
 def stored(key):
-    """Return a user key as the tree stores it (bytes).
+    """Return a user key as the tree takes it: str, or bytes where one had to be put before it.
 
     Raises `TypeError` for anything but str, `ValueError` for an empty or too long key.
     """
@@ -24,7 +24,7 @@ def stored(key):
         raise ValueError("key: %d bytes, at most %d" % (n, MAX_KEY))
     if raw[0] < 2:  # 0x00 is ours
         return USER + raw
-    return raw
+    return key
 
 
 def bound(key):

@@ -1,5 +1,6 @@
 """Start and stop of a database, and its upkeep: flush rhythm, expiry, compaction."""
 
+import sys
 import time
 from micropython import const
 
@@ -39,11 +40,11 @@ def start(db, args, kw):
 
             db._indexes = index.load(store)
         db._linked = bool(db._indexes) or db._expiry.used() or store.first(b"\x00x") is not None
-    db._puts = db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
-    db._since = 0
-    db._count = None
+    db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
+    db._made = 0
+    db._counted = None
     db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
-    db._threshold = threshold(db)
+    db._next = db._threshold = threshold(db)
     db._check_ms = int(cfg["ttl_check_interval"] * 1000)
     db._sweep_ms = int(cfg["cleanup_interval"] * 1000)
     db._checked = db._swept = time.ticks_ms()
@@ -51,6 +52,13 @@ def start(db, args, kw):
     db._loop = cfg["event_loop"]
     db._task = None
     db._store = store
+    if db._linked:
+        db._link()
+    else:
+        db._set = store.put
+    # With a GIL a look-up in a tree in RAM is one step; without one, or over a Python stream, it is not.
+    db._read = store.read if store.ram and sys.platform != "rp2" else db._read_locked
+    store.on_full = lambda: expire(db, 0)
     from . import task
 
     task.attach(db)
@@ -61,6 +69,7 @@ def stop(db):
     db._enter()
     try:
         store, db._store = db._store, None
+        db._read = db._read_locked
         try:
             if not store.ram and (store.dirty() or db._expiry.used()):
                 store.put(keys.META, db._clock.save())
@@ -84,7 +93,7 @@ def threshold(db):
     """Return the number of operations between two flushes (SPEC section 5)."""
     if db._fixed:
         return db._fixed
-    n = db._puts + db._deletes
+    n = db._made
     return 10 if n < 100 else 15 if n <= 1000 else 20
 
 
@@ -100,9 +109,9 @@ def tick(db):
 def commit(db):
     """Flush, with the lock held."""
     store = db._store
-    db._since = 0
     db._flushes += 1
     db._threshold = threshold(db)
+    db._next = db._made + db._threshold
     if store.ram:
         return
     clock = db._clock
@@ -139,10 +148,9 @@ def expire(db, limit):
         store.apply(out)
         db._expiry.applied(key, was, new)
         n += 1
-        if db._count:
-            db._count -= 1
-        db._since += 1
-        if not store.ram and db._since >= db._threshold:
+        db._made += 1
+        db._deletes += 1
+        if not store.ram and db._made >= db._next:
             commit(db)
     db._expired += n
     if not n:
@@ -155,7 +163,7 @@ def cleanup(db):
     db._enter()
     try:
         n = expire(db, 0)
-        if db._since >= db._threshold:
+        if db._made >= db._next:
             commit(db)
         while db._expiry.sweep(db._store):
             pass

@@ -13,18 +13,18 @@ def stats(db):
             "name": db._name,
             "records": records,
             "ttls": len(db._expiry) if db._linked else 0,
-            "puts": db._puts,
+            "puts": db._made - db._deletes,
             "gets": db._gets,
-            "deletes": db._deletes,
+            "deletes": db._deletes - db._expired,
             "queries": db._queries,
             "expired": db._expired,
             "flushes": db._flushes,
             "flush_threshold": db._threshold,
-            "operations": db._puts + db._gets + db._deletes + db._queries,
+            "operations": db._made + db._gets + db._queries,
         }
         if store.ram:
             out["quota"] = db._quota
-            out["ram_used"] = store.ram_used()
+            out["ram_used"] = store.data_bytes()
         else:
             out.update(store.log.stats())
         return out
@@ -37,5 +37,5 @@ def line(db):
     if db._store is None:
         return "<MicroTetherDB closed>"
     return "<MicroTetherDB %s, %d records, %d operations, flush every %d>" % (
-        db._name, len(db), db._puts + db._gets + db._deletes + db._queries, db._threshold,
+        db._name, len(db), db._made + db._gets + db._queries, db._threshold,
     )

@@ -28,7 +28,7 @@ def open_store(cfg, warn):
             from .ramstream import RamStream
 
             try:
-                store = Store(RamStream(pagesize), pagesize, quota)
+                store = Store(RamStream(pagesize), pagesize, quota, None, _mended())
                 return store, Clock(), "RAM", quota
             except (MemoryError, DBFull):
                 pass
@@ -60,12 +60,19 @@ def open_persistent(cfg):
         target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
     )
     try:
-        store = Store(log, log.pagesize, cfg["btree_cachesize"], log)
+        store = Store(log, log.pagesize, cfg["btree_cachesize"], log, _mended())
         clock = Clock(True, store.get(keys.META))
     except BaseException:
         log.close()
         raise
     return store, clock
+
+
+def _mended():
+    # Our images mend Berkeley DB's page split in ports/btree.
+    from .config import board
+
+    return getattr(board(), "BTREE_MENDED", False)
 
 
 def release(name):

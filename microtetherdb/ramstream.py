@@ -25,6 +25,14 @@ class RamStream(io.IOBase):
         self._pages = {}
         self._pos = 0
         self.pages = 0
+        self.on_spill = None  # called with each page taken in
+        self.dead = False  # True: the tree is being thrown away, write nothing
+
+    def another(self):
+        """Return a new, empty stream of the same kind."""
+        stream = RamStream(self._size)
+        stream.on_spill = self.on_spill
+        return stream
 
     def ioctl(self, request, arg):
         if request == _SEEK:
@@ -47,10 +55,13 @@ class RamStream(io.IOBase):
         return n
 
     def write(self, buf):
+        if self.dead:
+            return len(buf)
         page = self._pages.get(self._pos)
         if page is None:
             page = bytearray(self._size)
             self._pages[self._pos] = page
             self.pages += 1
+            self.on_spill()
         page[: len(buf)] = buf
         return len(buf)

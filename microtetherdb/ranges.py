@@ -40,7 +40,7 @@ def _range(db, start, end, prefix, what):
     def run():
         clock = db._clock
         for key, raw in db._store.scan(low, high):
-            if raw[0] != 0x20 and record.expired(raw, clock):
+            if raw[0] < 8 and record.expired(raw, clock):
                 continue
             if what == 1:
                 yield _keys.shown(key)
@@ -75,11 +75,11 @@ def count(db):
             from . import lifecycle
 
             lifecycle.expire(db, 0)
-        if db._count is None:
+        if db._counted is None or db._counted[1] != db._made:
             n = 0
             for _ in db._store.scan(_keys.USER, None, 1):
                 n += 1
-            db._count = n
-        return db._count
+            db._counted = (n, db._made)
+        return db._counted[0]
     finally:
         db._lock.release()

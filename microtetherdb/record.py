@@ -1,7 +1,7 @@
 """Record codec: a document, its tags and its expiry <-> the bytes stored in the tree.
 
-Format (docs/format.md): `0x20 JSON`, or `flags line expiry(5) JSON` with a TTL. The space is
-both header and JSON white space, so that `json.loads(raw)` needs no slice.
+Format (docs/format.md): the JSON text alone, or with a header `flags [line expiry(5)]` before it.
+Flags are below 0x08 and no JSON text begins so; the common record has no header to slice off.
 """
 
 import json
@@ -10,7 +10,7 @@ from micropython import const
 MAX_VALUE = const(8192)  # bytes of JSON
 _MAX_DEPTH = const(24)  # nesting; the parser recurses in C
 
-_PLAIN = const(0x20)
+_PLAIN = const(8)  # first byte of a text; below it, flags
 _EXPIRES = const(1)
 _WRAPPED = const(2)
 _HEADER = const(7)  # flags, line, seconds(4), fraction(1)
@@ -68,41 +68,34 @@ def encode(data, tags=None, stamp=None, name="data"):
     Raises `TypeError` or `ValueError` naming `name` when JSON cannot carry the document
     or its text is longer than 8192 bytes. Neither argument is modified.
     """
-    # The common document is checked right here; what nests, in _check.
-    if type(data) is dict:
-        for k, v in data.items():
-            if type(k) is not str:
-                _check(data, name, 0)
-            t = type(v)
-            if t is str or t is int:
-                continue
-            if t is float:
-                if v - v == 0.0:
-                    continue
-            _check(v, name + "." + k, 1)
-        flags = 0
+    _check(data, name, 0)
+    flags = 0
+    if isinstance(data, dict):
         if "_tags" in data and (tags or _bad_tags(data, name)):
             data = data.copy()
             del data["_tags"]
-    else:
-        _check(data, name, 0)
-        flags = 0
-        if isinstance(data, dict):  # an OrderedDict, whose order the text keeps
-            if "_tags" in data and (tags or _bad_tags(data, name)):
-                data = data.copy()
-                del data["_tags"]
-        elif tags:
-            flags = _WRAPPED
-            data = {"_value": data}
+    elif tags:
+        flags = _WRAPPED
+        data = {"_value": data}
     text = json.dumps(data, separators=_SEPARATORS)
     if tags:
         text = "%s%s\"_tags\":%s}" % (text[:-1], "," if len(text) > 2 else "", json.dumps(tags, separators=_SEPARATORS))
     if stamp is None and not flags:
-        raw = (" " + text).encode()
+        raw = text.encode()
     elif stamp is None:
         raw = bytes([flags]) + text.encode()
     else:
         raw = bytes([flags | _EXPIRES]) + stamp + text.encode()
+    return checked(raw, name)
+
+
+def plain(data):
+    """Return the record (bytes) of a dict of scalars that was checked already."""
+    return checked(json.dumps(data, separators=_SEPARATORS).encode(), "data")
+
+
+def checked(raw, name):
+    """Return a record, or raise `ValueError` when its text is longer than 8192 bytes."""
     if len(raw) > MAX_VALUE:
         n = len(raw) - text_start(raw)
         if n > MAX_VALUE:
@@ -120,8 +113,8 @@ def _bad_tags(data, name):
 def text_start(raw):
     """Return where the JSON text of a record starts."""
     flags = raw[0]
-    if flags == _PLAIN:
-        return 1
+    if flags >= _PLAIN:
+        return 0
     if flags & ~3:
         from .errors import DBCorrupt
 
@@ -131,7 +124,7 @@ def text_start(raw):
 
 def decode(raw):
     """Return the document of a record, with `_tags` if it has any."""
-    if raw[0] == _PLAIN:
+    if raw[0] >= _PLAIN:
         return json.loads(raw)
     value = json.loads(raw[text_start(raw) :])
     if raw[0] & _WRAPPED:
@@ -142,7 +135,7 @@ def decode(raw):
 def whole(raw):
     """Return (document, tags) as given to `encode`, for writing a changed document back."""
     value = json.loads(raw[text_start(raw) :])
-    if raw[0] != _PLAIN and raw[0] & _WRAPPED:
+    if raw[0] < _PLAIN and raw[0] & _WRAPPED:
         return value["_value"], value["_tags"]
     if isinstance(value, dict) and "_tags" in value:
         return value, value.pop("_tags")
@@ -152,7 +145,7 @@ def whole(raw):
 def stamp(raw):
     """Return the expiry of a record: six bytes (line, seconds, fraction), or None."""
     flags = raw[0]
-    if flags != _PLAIN and flags & _EXPIRES:
+    if flags < _PLAIN and flags & _EXPIRES:
         return raw[1:_HEADER]
     return None
 
@@ -160,15 +153,15 @@ def stamp(raw):
 def restamp(raw, new):
     """Return the record with another expiry (six bytes or None); the text is not parsed."""
     text = raw[text_start(raw) :]
-    flags = 0 if raw[0] == _PLAIN else raw[0] & _WRAPPED
+    flags = 0 if raw[0] >= _PLAIN else raw[0] & _WRAPPED
     if new is not None:
         return bytes([flags | _EXPIRES]) + new + text
     if flags:
         return bytes([flags]) + text
-    return b" " + text
+    return text
 
 
 def expired(raw, clock):
     """Tell whether a record's time is over on `clock`."""
     flags = raw[0]
-    return flags != _PLAIN and flags & _EXPIRES and raw[2:_HEADER] <= clock.at(raw[1])
+    return flags < _PLAIN and flags & _EXPIRES and raw[2:_HEADER] <= clock.at(raw[1])

@@ -10,25 +10,31 @@ import btree
 from micropython import const
 
 _ENOMEM = const(12)
-_SLACK = const(4)  # pages past the quota that one operation may take
 _KEYS = const(1)
 
 
 class Store:
     """`stream`: a `RamStream` or a `PageLog` (`log` is then the same object)."""
 
-    def __init__(self, stream, pagesize, cachesize, log=None):
+    def __init__(self, stream, pagesize, cachesize, log=None, mended=False):
         self._stream = stream
         self._pagesize = pagesize
         self._cachesize = cachesize
         self.log = log
         self.ram = log is None
-        # Key and value of exactly this size break Berkeley DB's page split (docs/format.md).
-        self._bad = (pagesize - 20) // 2 - 14
+        # Key and value of exactly this size break Berkeley DB's page split (docs/format.md);
+        # our own images have that mended (0: nothing to avoid).
+        self._bad = 0 if mended else (pagesize - 20) // 2 - 14
         self._redo = {}
         self._scan = None
-        self._credit = 0
-        self._grown = 0
+        self._quota = cachesize
+        self._left = cachesize // 3  # bytes of values until the quota is looked at
+        self.on_full = None  # called to remove expired records; returns how many it removed
+        if self.ram:
+            stream.on_spill = self._spilled
+            # the cache holds the tree; pages that are half empty may take a quarter more
+            self._cachesize = cachesize + cachesize // 4
+        self.put = self._put_ram if self.ram else self._put_log
         self._tree = None
         self._open()
 
@@ -81,30 +87,49 @@ class Store:
 
     # Changes
 
-    def put(self, key, value):
-        """Set one key (bytes), as `apply` does."""
+    def _sized(self, key, value):
+        # The value, longer by a space where the size of key and value is the bad one.
+        if type(value) is str:
+            value = value.encode()
+        n = len(key.encode()) if type(key) is str else len(key)
+        return value + b" " if n + len(value) == self._bad else value
+
+    def _put_log(self, key, value):
+        # Set one key (str or bytes), as `apply` does.
+        if type(key) is str:
+            key = key.encode()
+        value = self._sized(key, value)
         n = len(value)
-        if len(key) + n == self._bad:
-            value = value + b" "
-        if self.log is not None:
-            if self._tree is None:
-                self.recover()
-            self.log.reserve(n + 2 * self._pagesize)
-            self._scan = None
-            try:
-                self._tree[key] = value
-            except BaseException as e:
-                self._undo(e)
-            self._redo[key] = value
-            self.log.step()
-            return
-        if self._stream.pages:
-            self._room(n + len(key))
+        if self._tree is None:
+            self.recover()
+        self._reserve(n + 2 * self._pagesize)
         self._scan = None
         try:
             self._tree[key] = value
-        except OSError as e:
-            self._reraise(e)
+        except BaseException as e:
+            self._undo(e)
+        self._redo[key] = value
+        self.log.step()
+
+    def _put_ram(self, key, value):
+        if self._bad:
+            value = self._sized(key, value)
+        self._left -= len(value)
+        if self._left < 0:
+            self._room(self._size(len(value) + len(key)))
+        self._scan = None
+        self._tree[key] = value
+
+    def _reserve(self, need):
+        from .errors import DBFull
+
+        try:
+            self.log.reserve(need)
+        except DBFull:
+            if self.on_full is None or not self.on_full():
+                raise
+            self.commit()
+            self.log.reserve(need)
 
     def _undo(self, error):
         try:
@@ -133,7 +158,7 @@ class Store:
         if self._tree is None:
             self.recover()
         if need:
-            self.log.reserve(need + 2 * self._pagesize * len(changes))
+            self._reserve(need + 2 * self._pagesize * len(changes))
         tree = self._tree
         self._scan = None
         try:
@@ -150,7 +175,8 @@ class Store:
         self.log.step()
 
     def _apply_ram(self, changes, need, fresh):
-        if self._stream.pages and need:
+        self._left -= need
+        if need and self._left < 0:
             self._room(need)
         tree = self._tree
         self._scan = None
@@ -163,7 +189,6 @@ class Store:
                     tree[key] = value
                 elif old is not None:
                     del tree[key]
-                    self._credit += len(old) + len(key)
         except BaseException as e:
             while done:
                 key, value = done.pop()
@@ -174,44 +199,77 @@ class Store:
             self._reraise(e)
 
     def delete(self, key):
-        """Remove one key; returns 0 or 1."""
-        if self._tree is None:
-            self.recover()
+        """Remove one key (str or bytes); returns 0 or 1."""
+        if self.log is not None:
+            return self._delete_log(key)
         self._scan = None
         try:
             del self._tree[key]
         except KeyError:
             return 0
-        except BaseException as e:
-            if self.log is not None:
-                self._undo(e)
-            self._reraise(e)
-        if self.log is not None:
-            self._redo[key] = None
-            self.log.step()
-        else:
-            self._credit += 64
         return 1
 
-    # RAM quota: the tree's cache holds the quota; pages that spill into the stream are beyond it.
+    def _delete_log(self, key):
+        if type(key) is str:
+            key = key.encode()
+        if self._tree is None:
+            self.recover()
+        if key not in self._tree:
+            return 0
+        self._scan = None
+        try:
+            del self._tree[key]
+        except BaseException as e:
+            self._undo(e)
+        self._redo[key] = None
+        self.log.step()
+        return 1
 
-    def full(self):
-        """Tell whether the RAM quota is used up."""
-        return self._stream.pages > _SLACK
+    def read(self, key):
+        """Return the value of a key, or None."""
+        return self.get(key)
+
+    # RAM quota: estimated upwards on each put, counted when the estimate reaches it.
 
     def _room(self, need):
-        pages = self._stream.pages
-        if pages > self._grown:
-            self._grown = pages
-            if pages > _SLACK:
-                self._credit = 0
-        if pages + need // self._pagesize > _SLACK:
-            # Records were removed since: their pages are used again, a page's worth at least.
-            if self._credit < need + self._pagesize or pages > 4 * _SLACK:
+        # Raise DBFull unless `need` more bytes fit into the quota, expired records aside.
+        used = self.data_bytes() * 3 // 2 + need
+        if used > self._quota or self._stream.pages:
+            if self.on_full is not None and self.on_full():
+                used = self.data_bytes() * 3 // 2 + need
+            if used > self._quota:
                 from .errors import DBFull
 
-                raise DBFull("RAM quota of %d bytes is used up" % self._cachesize)
-            self._credit -= need
+                self._left = 0
+                raise DBFull("RAM quota of %d bytes is used up" % self._quota)
+            if self._stream.pages:
+                self._rebuild()
+        # Short values cost more than their own bytes: look again after a third of what is left.
+        self._left = (self._quota - used) // 3
+
+    def _spilled(self):
+        self._left = -1
+
+    def _rebuild(self):
+        # Deletes left many pages nearly empty: copy what there is into a new tree.
+        stream = self._stream.another()
+        tree = btree.open(stream, pagesize=self._pagesize, cachesize=self._cachesize)
+        for key, value in self.scan():
+            tree[key] = value
+        self._drop()
+        self._stream = stream
+        self._tree = tree
+        self.get = tree.get
+
+    def data_bytes(self):
+        """Return the bytes that all keys and values take in the tree's pages."""
+        return sum(self._size(len(k) + len(v)) for k, v in self.scan())
+
+    def _size(self, n):
+        # Berkeley DB: 9 bytes of header and 2 of index; long values in pages of their own.
+        if n < (self._pagesize - 20) // 2 - 14:
+            return (n + 14) & ~3
+        return (n // (self._pagesize - 20) + 1) * (self._pagesize + 40) * 2 // 3
 
     # Scans
 
@@ -291,16 +349,12 @@ class Store:
         """Remove every key; a persistent tree is empty on the medium at the next commit."""
         self._drop()
         if self.ram:
-            self._stream = type(self._stream)(self._pagesize)
-            self._credit = self._grown = 0
+            self._stream = self._stream.another()
+            self._left = self._quota // 3
         else:
             self._redo.clear()
             self.log.clear()
         self._open()
-
-    def ram_used(self):
-        """Return the bytes that the pages beyond the cache take (RAM mode)."""
-        return self._stream.pages * self._pagesize
 
     def close(self):
         """Commit and let go of the tree and its stream."""

@@ -58,7 +58,7 @@ async def run(db):
     while db._store is not None:
         await asyncio.sleep_ms(min(_TICK_MS, db._check_ms))
         now = time.ticks_ms()
-        if db._since or (db._store is not None and db._store.dirty()):
+        if db._store is not None and db._store.dirty():
             if dirty_at is None:
                 dirty_at = now
             elif time.ticks_diff(now, dirty_at) >= _FLUSH_MS:

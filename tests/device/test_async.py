@@ -1,0 +1,88 @@
+# boards: unix unix32 rp2
+# SPEC section 6: the application's loop, tasks, context managers.
+import asyncio
+import os
+import time
+from microtetherdb import MicroTetherDB, DBClosed
+from expect import raises
+from asyncio import core
+
+
+def pending():
+    # tasks in the loop's queue
+    n = 0
+    kept = []
+    while core._task_queue.peek():
+        kept.append(core._task_queue.pop())
+    for t in kept:
+        core._task_queue.push(t, t.ph_key)
+    return len(kept)
+
+
+async def app():
+    beats = 0
+
+    async def heart():
+        nonlocal beats
+        while True:
+            beats += 1
+            await asyncio.sleep_ms(5)
+
+    h = asyncio.create_task(heart())
+    before = pending()
+    # the running loop is found; two databases share it; sync calls work in coroutines
+    async with MicroTetherDB(ttl_check_interval=0.05) as a, MicroTetherDB("as.db", in_memory=False, ttl_check_interval=0.05) as b:
+        assert pending() == before + 2
+        for db in (a, b):
+            for i in range(10):
+                db.put("k%d" % i, i, ttl=0.3)
+            db.put("stay", 1)
+        await asyncio.sleep_ms(700)
+        # clean-up happens by itself
+        for db in (a, b):
+            s = db.stats()
+            assert s["expired"] == 10 and s["records"] == 1 and s["ttls"] == 0, s
+    await asyncio.sleep_ms(0)
+    assert pending() == before, pending()
+    raises(DBClosed, "closed", a.get, "stay")
+    assert beats > 20, beats
+
+    # close() inside a coroutine ends the task too
+    db = MicroTetherDB()
+    assert pending() == before + 1
+    db.close()
+    await asyncio.sleep_ms(1)
+    assert pending() == before
+
+    # leaving on an exception closes properly
+    try:
+        async with MicroTetherDB("as.db", in_memory=False) as db:
+            assert db["stay"] == 1
+            db.put("more", 2)
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    with MicroTetherDB("as.db", in_memory=False) as db:
+        assert db["more"] == 2
+    h.cancel()
+    await asyncio.sleep_ms(1)
+
+
+asyncio.run(app())
+
+# without a loop none is made: nothing of ours is left in the queue
+n = pending()
+with MicroTetherDB() as db:
+    db.put(1)
+    assert pending() == n
+
+# a given loop carries the task, also when it starts later
+loop = asyncio.get_event_loop()
+db = MicroTetherDB(event_loop=loop, ttl_check_interval=0.05)
+db.put("x", 1, ttl=0.1)
+loop.run_until_complete(asyncio.sleep_ms(400))
+assert db.stats()["expired"] == 1
+db.close()
+loop.run_until_complete(asyncio.sleep_ms(10))
+os.remove("as.db")
+print("OK")

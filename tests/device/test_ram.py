@@ -1,0 +1,52 @@
+# boards: unix unix32 rp2
+# Issue "library" 5: RAM mode on a fragmented heap, quota, DBFull.
+import gc
+import sys
+from microtetherdb import MicroTetherDB, DBFull
+from expect import raises
+
+# fragment the heap: every second of many small blocks stays
+junk = [bytearray(600) for _ in range(60)]
+for i in range(0, len(junk), 2):
+    junk[i] = None
+gc.collect()
+
+db = MicroTetherDB(ram_percentage=15)
+quota = db.stats()["quota"]
+n = 0
+try:
+    while n < 200000:
+        db.put("k%05d" % n, {"n": n, "pad": "x" * 60})
+        n += 1
+    assert False, "no DBFull"
+except DBFull as e:
+    assert "quota" in str(e)
+# full near the quota, nothing lost, still usable
+used = db.stats()["ram_used"]
+assert 0.5 * quota < used < 1.1 * quota + 4096, (used, quota)
+assert len(db) == n and db["k00000"]["n"] == 0 and db["k%05d" % (n - 1)]["n"] == n - 1
+raises(DBFull, "quota", db.put_batch, [{"pad": "y" * 400}] * 8)
+assert len(db) == n
+for i in range(n // 2):
+    assert db.delete("k%05d" % i) == 1
+for i in range(n // 4):
+    db.put("m%05d" % i, {"n": i, "pad": "x" * 60})
+assert len(db) == n - n // 2 + n // 4
+
+# expired records make room by themselves
+db.delete(purge=True)
+n = 0
+try:
+    while True:
+        db.put("t%05d" % n, {"n": n, "pad": "x" * 60}, ttl=0.05)
+        n += 1
+        if n > 3 * (quota // 90):
+            break  # expiry kept up
+except DBFull:
+    import time
+
+    time.sleep(1.2)  # the heap counts whole seconds
+    db.put("room", {"n": 1, "pad": "x" * 60})
+    assert len(db) <= 2, len(db)
+db.close()
+print("OK")
