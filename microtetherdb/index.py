@@ -121,7 +121,7 @@ TAGS = _Tags("tags", 0, MULTI | SHORT, True)
 
 def _document(raw):
     # The document of a record; of a wrapped value with tags, what carries them.
-    if raw[0] != 0x20:
+    if raw[0] < 8:
         raw = raw[record.text_start(raw) :]
     return json.loads(raw)
 
@@ -247,7 +247,7 @@ def build(db, path):
     if db._indexes is None:
         db._indexes = {}
     db._indexes[path] = index
-    db._linked = True
+    db._link()  # every change goes through `changes` from now on
     out = []
     count = 0
     try:

@@ -47,7 +47,7 @@ def _scan(db, f, slices):
         may = prefilter(found[1:])
     else:
         may = prefilter(found)
-    tick = b"\x80" + b" ".join(some[0] for some in found)  # passes the prefilter
+    tick = b"\x07" + b" ".join(some[0] for some in found)  # passes the prefilter
     test = f.test
     fields = f.fields
     ordered = f.ordered
@@ -68,7 +68,7 @@ def _scan(db, f, slices):
                     continue
                 if may is not None and not may(raw):
                     continue
-                if raw[0] != 0x20:
+                if raw[0] < 8:
                     if raw is tick:
                         yield None
                         if store._scan is not token:
@@ -100,7 +100,7 @@ def _scan(db, f, slices):
 
 def _matches(f, raw, exact):
     # The document of a record if it matches, else None in a tuple's place.
-    if raw[0] != 0x20 and raw[0] & 2:
+    if raw[0] < 8 and raw[0] & 2:
         return (record.decode(raw),) if exact or _wrapped(f, raw) else None
     doc = record.decode(raw)
     if exact or not f.fields:
@@ -220,10 +220,10 @@ def _walk(db, f, plan, slices, counts, watched):
                 if raw is None:
                     continue
                 counts[0] += 1
-                if raw[0] == 0x20 and exact:
+                if raw[0] >= 8 and exact:
                     doc = loads(raw)
                 else:
-                    if raw[0] != 0x20 and record.expired(raw, db._clock):
+                    if raw[0] < 8 and record.expired(raw, db._clock):
                         continue
                     doc = _matches(f, raw, exact)
                     if doc is None:
@@ -520,7 +520,7 @@ class _Examined:
 
     def items(self, start):
         for item in self._real.scan(start):
-            if not (item[1][0] != 0x20 and record.expired(item[1], self._clock)):
+            if not (item[1][0] < 8 and record.expired(item[1], self._clock)):
                 self.count += 1
             yield item
 
