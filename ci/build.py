@@ -11,7 +11,7 @@ import packages
 from common import BOARDS, BUILD, ROOT, Failure, board, library_version, lock, main, micropython, replace
 
 
-def prepare(name, spec, folder):
+def prepare(name, spec, folder, defines):
     """Write the generated header, and forget what MicroPython's rules would not notice as stale."""
     tree, _ = micropython()
     version = library_version()
@@ -29,7 +29,7 @@ def prepare(name, spec, folder):
     if spec.get("frozen", True):
         banner = '"MicroPython " MICROPY_GIT_TAG " on " MICROPY_BUILD_DATE ", MicroTetherDB %s"' % version
         header += "#define MICROPY_BANNER_NAME_AND_VERSION %s\n" % banner
-    replace(folder / "mtdb_build.h", header)
+    replace(folder / "mtdb_build.h", header + defines)
     replace(stamp, json.dumps(config))
     # A module that was added, removed or renamed leaves no newer file behind: freeze anew when the list changes.
     frozen = [ROOT / "manifest.py", *(BOARDS / name).glob("*.py"), *(ROOT / "ports").glob("*/modules/*.py"), *(ROOT / "microtetherdb").rglob("*.py")]
@@ -52,7 +52,7 @@ def build(name):
         port = importlib.import_module("build_" + spec["port"])
     except ModuleNotFoundError:
         raise Failure("there is no ci/build_%s.py for the port that boards/%s/board.json names" % (spec["port"], name)) from None
-    prepare(name, spec, BUILD / name)
+    prepare(name, spec, BUILD / name, port.defines(name, spec) if hasattr(port, "defines") else "")
     port.build(name, spec)
 
 

@@ -1,0 +1,22 @@
+"""Storage defaults of this board. rp2.Flash addresses the part of the flash behind the application (see flash.csv)."""
+
+from micropython import const
+
+BOARD = "RPI_PICO"
+DEFAULTS = {}
+
+_DATABASE = const(0x50000)  # bytes, checked against flash.csv by the build
+
+
+def region():
+    """Return the database region, the block device of "flash:"."""
+    import rp2
+
+    return rp2.Flash(start=0, len=_DATABASE)
+
+
+def filesystem():
+    """Return the block device of the file system."""
+    import rp2
+
+    return rp2.Flash(start=_DATABASE, len=rp2.Flash().ioctl(4, 0) * rp2.Flash().ioctl(5, 0) - _DATABASE)

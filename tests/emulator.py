@@ -1,0 +1,150 @@
+"""The RPI_PICO image in the rp2040py emulator. Each run is a power cycle; the whole flash can persist in a file.
+
+As a program it runs one script: emulator.py IMAGE SCRIPT --flash FILE [--cut NS] [--timeout S]. `run` starts that as a process
+of its own, so that a hanging emulator is ended for sure.
+"""
+
+import argparse
+import asyncio
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "ci"))
+IMAGES = ROOT / "dist" / "RPI_PICO"
+CUT = 75  # exit status after a power cut
+
+
+def image():
+    """Return the path of the built .uf2."""
+    found = sorted(IMAGES.glob("*.uf2"))
+    if not found:
+        raise AssertionError("the RPI_PICO image is not built; run: make firmware BOARD=RPI_PICO")
+    return found[-1]
+
+
+def littlefs(files, blocks):
+    """Return an image of a littlefs with these files, {path: bytes}."""
+    from littlefs import LittleFS
+
+    fs = LittleFS(block_size=4096, block_count=blocks, prog_size=256, read_size=256, cache_size=1024, lookahead_size=32, disk_version=0x00020000)
+    for path, data in files.items():
+        folder = path.rpartition("/")[0]
+        if folder:
+            fs.makedirs(folder, exist_ok=True)
+        with fs.open(path, "wb") as f:
+            f.write(data)
+    return bytes(fs.context.buffer)
+
+
+def fresh_flash(files):
+    """Return the 2 MB of a factory-new chip with a file system that holds these files."""
+    import layout
+
+    regions = layout.layout("RPI_PICO", "rp2040")
+    start, size = regions["file system"]
+    flash = bytearray(b"\xff" * (2 << 20))
+    flash[start : start + size] = littlefs(files, size // 4096)
+    return flash
+
+
+def run(code, flash, files=None, timeout=120, lib=None, cut=None):
+    """Run code on the emulated board; return what it printed. AssertionError with the device's traceback.
+
+    `flash`: path of a file with the chip's contents, made when absent, updated at the end. `files`: written to the file system when
+    the flash is made, like the modules of the folder `lib` that the code names. `cut`: nanoseconds of device time after the start of
+    the script at which the power goes; then what was printed so far is returned.
+    """
+    flash = Path(flash)
+    if not flash.exists():
+        contents = {name: data.encode() if isinstance(data, str) else data for name, data in (files or {}).items()}
+        for path in sorted(Path(lib).glob("*.py")) if lib else ():
+            if path.stem in code:
+                contents["lib/" + path.name] = path.read_bytes()
+        flash.write_bytes(fresh_flash(contents))
+    elif files:
+        raise ValueError("files: only when the flash is made")
+    script = flash.with_suffix(".py")
+    script.write_text(code)
+    command = [sys.executable, __file__, str(image()), str(script), "--flash", str(flash), "--timeout", str(timeout)]
+    if cut is not None:
+        command += ["--cut", str(cut)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout + 20)
+    except subprocess.TimeoutExpired as e:
+        raise AssertionError("the emulator did not end within %s s\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))) from None
+    output = done.stdout.decode(errors="replace").replace("\r\n", "\n")
+    if done.returncode not in (0, CUT if cut is not None else 0):
+        raise AssertionError("status %d on rp2\n%s" % (done.returncode, output))
+    return output
+
+
+def board_spec(path):
+    """Return rp2040py's description of a Pico with our image."""
+    from rp2040py.boards import BOARDS
+
+    return dataclasses.replace(BOARDS["pico"], image=path)
+
+
+async def execute(device, code, cut, timeout):
+    """Run code; stop the chip `cut` ns of its time after the start unless that is None. Return (output, exit status)."""
+    from rp2040py.device import mp_device
+
+    class Runner(mp_device.RawReplRunner):
+        """Keeps what was printed so far, and starts the countdown when the device takes the script."""
+
+        def __init__(self, *args, **kw):
+            super().__init__(*args, **kw)
+            runners.append(self)
+
+        def feed(self, data):
+            waiting = self._stage == "await_ok"
+            super().feed(data)
+            if waiting and self._stage == "stdout" and cut is not None:
+                alarm.schedule(cut)
+
+    def power_off():
+        cut_now.append(True)
+        device.stop()
+
+    runners, cut_now = [], []
+    alarm = device.simulator.clock.create_alarm(power_off)
+    mp_device.RawReplRunner = Runner
+    try:
+        out, err = await device.aexec(code, timeout=timeout)
+        return out + err, 1 if err else 0
+    except TimeoutError:
+        return bytes(runners[0]._stdout) + b"\nno end within %d s" % timeout, 1
+    except RuntimeError:
+        if not cut_now:
+            raise
+        return bytes(runners[0]._stdout), CUT
+
+
+async def main(argv):
+    from rp2040py.device import MicroPythonDevice
+    from rp2040py.device.load_flash import load_uf2
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("image", type=Path)
+    parser.add_argument("script", type=Path)
+    parser.add_argument("--flash", type=Path, required=True)
+    parser.add_argument("--cut", type=int)
+    parser.add_argument("--timeout", type=float, default=120)
+    args = parser.parse_args(argv)
+    device = MicroPythonDevice(board=board_spec(args.image))
+    mcu = device.mcu
+    mcu.flash[: 2 << 20] = args.flash.read_bytes()
+    load_uf2(args.image, mcu)
+    await device.astart(timeout=30)
+    output, status = await execute(device, args.script.read_text(), args.cut, args.timeout)
+    device.stop()
+    args.flash.write_bytes(bytes(mcu.flash[: 2 << 20]))
+    sys.stdout.write(output.decode(errors="replace"))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1:])))
