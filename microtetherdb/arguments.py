@@ -37,8 +37,6 @@ def put(db, args, **kw):
         record.check_tags(tags)
     ttl = check_ttl(kw.get("ttl"))
     raw = record.encode(kw["data"], tags, None if ttl is None else db._clock.stamp(ttl))
-    if key is None:
-        key = raw_key = db._new_key()
     return db._put_as(key, raw_key, raw)
 
 

@@ -62,7 +62,7 @@ def put(db, items, ttls=None, tags=None):
             made.append(key)
             if type(raw_key) is str:
                 raw_key = raw_key.encode()
-            if linked or raw[0] < 8 or b'"_tags":[' in raw:
+            if linked or raw[0] < 8 or b'tags":' in raw:
                 old = last[raw_key] if raw_key in last else store.get(raw_key)
                 stamps.append((raw_key,) + db._changes(raw_key, old, raw, out))
                 last[raw_key] = raw

@@ -17,7 +17,8 @@ _LOWEST = -_HIGHEST
 
 def _plain(data):
     # Tell whether a document is a dict of scalars without tags: most are, and quickly encoded.
-    if type(data) is not dict or "_tags" in data:
+    # (A document's own "tags" are in the index of tags too.)
+    if type(data) is not dict or "_tags" in data or "tags" in data:
         return False
     for v in data.values():
         if type(v) not in _SCALARS and not (type(v) is float and _LOWEST < v < _HIGHEST):
@@ -106,40 +107,40 @@ class MicroTetherDB:
                 return self._put(args[0], args[1])
             if len(args) == 1:
                 return self._put(None, args[0])
-        from .arguments import put
+        from .methods import module
 
-        return put(self, args, **kw)
+        return module("arguments").put(self, args, **kw)
 
     def _put(self, key, data):
-        if key is None:
-            key = self._new_key()
-        elif type(key) is not str or not 0 < len(key) <= 32 or key < "\x02":
+        if key is not None and (type(key) is not str or not 0 < len(key) <= 32 or key < "\x02"):
             return self._put_as(key, keys.stored(key), record.encode(data))
         if not _plain(data):
             return self._put_as(key, key, record.encode(data))
         data = dumps(data, separators=_SEPARATORS)
         if len(data) > 2048:  # characters of up to four bytes: let the codec count them
             data = record.checked(data.encode(), "data")
-        self._put_raw(key, data)
-        return key
+        return self._put_raw(key, data)
 
     def _put_as(self, key, raw_key, raw):
         # A record that may carry tags or a TTL.
-        if not self._linked and (raw[0] < 8 or b'"_tags":[' in raw):
+        if not self._linked and (raw[0] < 8 or b'tags":' in raw):
             self._link()
-        self._put_raw(raw_key, raw)
-        return key
+        raw_key = self._put_raw(raw_key, raw)
+        return raw_key if key is None else key
 
     def _put_raw(self, key, raw):
         if self._store is None or not self._lock.acquire(False):
             self._enter()
         try:
+            if key is None:
+                key = self._new_key()
             self._set(key, raw)  # the store's put, or _write once there are TTLs or indexes
             self._made_one()
         except BaseException:
             self._lock.release()
             raise
         self._lock.release()
+        return key
 
     def _made_one(self):
         # Count a change; every few, do what is due.
@@ -157,7 +158,7 @@ class MicroTetherDB:
     def _changes(self, key, old, raw, out):
         # Append to a change list what one record's change means for the whole tree.
         out.append((key, raw))
-        if self._indexes or (old is not None and b'"_tags":[' in old) or (raw is not None and b'"_tags":[' in raw):
+        if self._indexes or (old is not None and b'tags":' in old) or (raw is not None and b'tags":' in raw):
             from . import index
 
             index.changes(self, key, old, raw, out)
@@ -188,16 +189,16 @@ class MicroTetherDB:
         An item is a document, or a tuple (key, document). `ttls`, `tags`: one for all, or a
         list with one for each. Raises as `put` does, naming the item, and stores nothing then.
         """
-        from . import batch
+        from .methods import module
 
-        return batch.put(self, items, ttls, tags)
+        return module("batch").put(self, items, ttls, tags)
 
     def delete(self, key=None, purge=False):
         """Delete a record: returns 1, or 0 if there is none. `purge=True` deletes all: returns how many."""
         if purge:
-            from . import batch
+            from .methods import module
 
-            return batch.purge(self, key)
+            return module("batch").purge(self, key)
         if type(key) is not str or not 0 < len(key) <= 32 or key < "\x02":
             key = keys.stored(key)
         if self._store is None or not self._lock.acquire(False):
@@ -226,9 +227,9 @@ class MicroTetherDB:
 
     def delete_batch(self, keys):
         """Delete many records at once, all or none; returns how many there were."""
-        from . import batch
+        from .methods import module
 
-        return batch.delete(self, keys)
+        return module("batch").delete(self, keys)
 
     # Reading
 
@@ -274,9 +275,9 @@ class MicroTetherDB:
             raise KeyError(key)
 
     def __len__(self):
-        from . import ranges
+        from .methods import module
 
-        return ranges.count(self)
+        return module("ranges").count(self)
 
     def __iter__(self):
         return self.keys()

@@ -19,7 +19,7 @@ def warn(message):
 
 def start(db, args, kw):
     """Open the store and set up the database's state."""
-    from . import config, lock, opening
+    from . import config, lock, methods, opening  # methods: threads load modules through it
 
     cfg = config.resolve(args, kw)
     db._lock = lock.allocate_lock()

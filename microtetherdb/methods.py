@@ -4,6 +4,8 @@
 when it is used. The stub file `__init__.pyi` lists them all with their types.
 """
 
+from .lock import allocate_lock
+
 _WHERE = {
     "keys": "ranges",
     "values": "ranges",
@@ -18,16 +20,28 @@ _WHERE = {
     "backup": "transfer",
     "dump": "transfer",
     "load": "transfer",
-    "query": "search",
-    "find": "search",
-    "count": "search",
-    "explain": "search",
-    "delete_many": "search",
-    "update_many": "search",
-    "create_index": "search",
-    "drop_index": "search",
-    "indexes": "search",
+    "query": "query",
+    "find": "query",
+    "count": "query",
+    "explain": "query",
+    "delete_many": "query",
+    "update_many": "query",
+    "create_index": "query",
+    "drop_index": "query",
+    "indexes": "query",
 }
+
+
+_loading = allocate_lock()
+
+
+def module(name):
+    """Return a module of the package, loading it if need be; a second thread waits until it is whole."""
+    _loading.acquire()
+    try:
+        return getattr(__import__("microtetherdb." + name), name)
+    finally:
+        _loading.release()
 
 
 def bind(db, name):
@@ -35,6 +49,5 @@ def bind(db, name):
     where = _WHERE.get(name)
     if where is None:
         raise AttributeError("'MicroTetherDB' object has no attribute '%s'" % name)
-    module = getattr(__import__("microtetherdb." + where), where)
-    function = getattr(module, name)
+    function = getattr(module(where), name)
     return lambda *args, **kw: function(db, *args, **kw)

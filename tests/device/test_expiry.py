@@ -49,17 +49,18 @@ for file in (False, True):
     t.go(1000)
     assert db["i"] == {"v": 4}
     assert db.expire("n", 5) == 1 and db["n"] == 1
-    db.update("n", 0 or {}) if False else None
     t.go(6)
     assert "n" not in db
     db.put("again", 1, ttl=3)
     db.put("again", 2)
     t.go(10)
     assert db["again"] == 2
+    db.cleanup()
     for i in range(20):
         db.put("c%d" % i, i, ttl=5 + i % 3)
     t.go(6)
-    assert db.cleanup() == 14, db.stats()
+    n = db.cleanup()
+    assert n == 14, n
     assert db.cleanup() == 0
     t.go(2)
     assert db.cleanup() == 6
