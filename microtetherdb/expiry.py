@@ -59,7 +59,7 @@ class _Keys:
 
 
 class Heap:
-    """Binary min-heap of (second, key) (Williams, Algorithm 232, 1964), in blocks."""
+    """Binary min-heap of (time, key) (Williams, Algorithm 232, 1964), in blocks."""
 
     def __init__(self):
         self._blocks = []
@@ -70,13 +70,13 @@ class Heap:
         return self._n
 
     def get(self, i):
-        """Return entry i as (second, key)."""
+        """Return entry i as (time, key)."""
         block = self._blocks[i // _PAIRS]
         j = i % _PAIRS * 2
         return block[j], self._keys.get(block[j + 1])
 
     def first(self):
-        """Return the earliest second."""
+        """Return the earliest time."""
         return self._blocks[0][0]
 
     def push(self, t, key):
@@ -143,9 +143,9 @@ class Heap:
         self._up(i, t, ref)
 
 
-def _second(stamp):
-    # The first whole second at which the stamp is over.
-    return int.from_bytes(stamp[1:5], "big") + (1 if stamp[5] else 0)
+def _unit(stamp):
+    # An expiry in sixteenths of a second, rounded down; at most 8 years of uptime fit.
+    return min(0xFFFFFFFF, int.from_bytes(stamp[1:5], "big") << 4 | stamp[5] >> 4)
 
 
 class RamExpiry:
@@ -169,11 +169,11 @@ class RamExpiry:
     def applied(self, key, old, new):
         """Follow a change of a record's expiry from `old` to `new` (stamps or None)."""
         if old is not None:
-            if new is not None and _second(old) == _second(new):
+            if new is not None and _unit(old) == _unit(new):
                 return
             self._stale += 1
         if new is not None:
-            self._heap.push(_second(new), key)
+            self._heap.push(_unit(new), key)
 
     def sweep(self, store):
         """Drop stale entries among the next few; True while many are left."""
@@ -200,19 +200,26 @@ class RamExpiry:
         raw = store.get(key)
         if raw is not None:
             stamp = record.stamp(raw)
-            if stamp is not None and _second(stamp) == t:
+            if stamp is not None and _unit(stamp) == t:
                 return raw
         return None
 
     def next(self, store, clock):
         """Return the stored key of an expired record, or None."""
         heap = self._heap
-        while len(heap) and heap.first() <= clock.seconds():
+        if not len(heap):
+            return None
+        now = _unit(b"\0" + clock.at(0))
+        while len(heap) and heap.first() <= now:
             t, key = heap.get(0)
-            heap.remove(0)
-            if self._current(store, t, key) is None:
+            raw = self._current(store, t, key)
+            if raw is None:
                 self._stale = max(0, self._stale - 1)
+                heap.remove(0)
                 continue
+            if not record.expired(raw, clock):
+                break
+            heap.remove(0)
             self._stale -= 1  # removing the record counts its entry, which is gone already
             return key
         return None

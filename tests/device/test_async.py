@@ -77,12 +77,18 @@ with MicroTetherDB() as db:
     assert pending() == n
 
 # a given loop carries the task, also when it starts later
+
+
+async def nap(ms):
+    await asyncio.sleep_ms(ms)
+
+
 loop = asyncio.get_event_loop()
 db = MicroTetherDB(event_loop=loop, ttl_check_interval=0.05)
 db.put("x", 1, ttl=0.1)
-loop.run_until_complete(asyncio.sleep_ms(400))
+loop.run_until_complete(nap(400))
 assert db.stats()["expired"] == 1
 db.close()
-loop.run_until_complete(asyncio.sleep_ms(10))
+loop.run_until_complete(nap(10))
 os.remove("as.db")
 print("OK")
