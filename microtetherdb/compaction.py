@@ -79,11 +79,6 @@ def _copy(log, budget):
         if victim is None:
             return
         start, limit = victim
-        if medium.in_victim(log.checkpoint):
-            # The victim can only be given up once opening does not need it.
-            if log._chunk < 0 and log.last:
-                begin_checkpoint(log)
-            return
         pos = log.walk or start
         if pos < limit:
             word, size, good = log.load(pos)
@@ -96,6 +91,11 @@ def _copy(log, budget):
             budget -= size
         log.walk = pos
         if pos >= limit:
+            if medium.in_victim(log.checkpoint):
+                # The victim can only be given up once opening does not need it.
+                if log._chunk < 0 and not medium.in_victim(log.last):
+                    begin_checkpoint(log)
+                return
             log.walk = 0
             medium.drained()
 
@@ -177,10 +177,10 @@ def make_room(log, nbytes):
             return
         if not medium.begin(log):
             break
+        _copy(log, medium.sector)
+        log.commit(True)
         if medium.in_victim(log.checkpoint):
             write_checkpoint(log)
-            log.commit()
-        _copy(log, medium.sector)
-        log.commit()
+            log.commit(True)
     if not medium.roomy(nbytes, log.live):
         raise DBFull("%d bytes do not fit; %d are in use" % (nbytes, log.live))

@@ -99,6 +99,7 @@ class PageLog(io.IOBase):
         self._next_checkpoint = 0
         self.walk = 0  # how far the victim is copied
         self.tree_wrote = False  # since the last commit
+        self.broken = False  # the medium failed between two calls of the tree
 
     # Stream
 
@@ -141,8 +142,8 @@ class PageLog(io.IOBase):
         if self.dead:
             return n
         try:
-            if n != self.pagesize:
-                raise OSError(_EINVAL)
+            if n != self.pagesize or self.broken:
+                raise self.error or OSError(_EINVAL)
             self.tree_wrote = True
             self.put(self._pos // n, memoryview(buf))
             self._pos += n
@@ -169,6 +170,8 @@ class PageLog(io.IOBase):
         loaded = self._loaded
         frame = self._in
         self.pages_read += 1
+        if not pos:
+            raise DBCorrupt("page %d is missing" % page)
         n = self.medium.read(pos, frame)
         crc, length, head, word = unpack_from("<IHHI", loaded)
         end = length + _HEAD
@@ -339,9 +342,11 @@ class PageLog(io.IOBase):
 
     # Commit and rollback
 
-    def commit(self):
-        """Make everything written so far durable, at once."""
-        if not self.grown:
+    def commit(self, force=False):
+        """Make everything written so far durable, at once; `force`: also if there is nothing."""
+        if self.broken:
+            raise OSError(_EIO)
+        if not self.grown and not force:
             return
         medium = self.medium
         if self._chunk >= 0 and self._chunk >= len(self.table):
@@ -358,7 +363,15 @@ class PageLog(io.IOBase):
         self._run = crc
         self.grown = 0
         self.tree_wrote = False
-        medium.release()
+        try:
+            medium.release(self)
+        except OSError as e:
+            self._broke(e)
+
+    def _broke(self, error):
+        # The log must be opened anew, which the tree's next write brings about.
+        self.error = error
+        self.broken = True
 
     def rollback(self):
         """Go back to the last commit, by what the medium holds."""
@@ -394,7 +407,13 @@ class PageLog(io.IOBase):
             return False
         from .compaction import step
 
-        return step(self)
+        try:
+            return step(self)
+        except OSError as e:
+            self._broke(e)
+            return True
+        except DBFull:
+            return False
 
     def stats(self):
         """Return counters of pages, bytes, programs, erases, and the medium's size, in a dict."""

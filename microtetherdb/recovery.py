@@ -36,7 +36,7 @@ def recover(log):
         medium.settle(0, 0)
         return
     span, start = _span_and_checkpoint(log, newest)
-    medium.chain(span)
+    medium.chain(span, newest)
     first = medium.first()
     while True:
         start = start or first
@@ -147,6 +147,11 @@ def _scan(log, start, stop, skips):
             end = pos + size
             if checkpoint == start:
                 complete = True
+        elif kind == _ABORT:
+            skips[end] = pos + size
+            run = crc_last
+            again = True
+            bad = fresh = False
         elif kind != _PAD:
             run = crc32(memoryview(frame)[:_HEAD], run)
             fresh = True

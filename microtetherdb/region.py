@@ -332,7 +332,7 @@ class RegionMedium:
         """Return how many sector numbers back the oldest needed sector lies (for the commit)."""
         return self.seq - self._victim_seq
 
-    def release(self):
+    def release(self, log):
         """A commit is durable: sectors drained before it are free."""
         if self._tail != self._victim:
             self._tail = self._victim
@@ -510,7 +510,7 @@ class RegionMedium:
         self._at = s
         return True
 
-    def chain(self, span):
+    def chain(self, span, commit):
         """Link the sectors back to the oldest one that the newest commit needs."""
         seq = self._header(self._at)
         oldest = seq - span
