@@ -4,6 +4,7 @@ from micropython import const
 
 BOARD = "RPI_PICO"
 DEFAULTS = {}
+BTREE_MENDED = True  # by ports/btree: no record size has to be avoided
 
 _DATABASE = const(0x50000)  # bytes, checked against flash.csv by the build
 

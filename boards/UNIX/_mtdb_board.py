@@ -2,6 +2,7 @@
 
 BOARD = "UNIX"
 DEFAULTS = {}
+BTREE_MENDED = True  # by ports/btree: no record size has to be avoided
 
 
 def region():
