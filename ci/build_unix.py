@@ -38,5 +38,6 @@ def build(name, spec):
         return
     program = build_image(name, BOARDS / name, ["FROZEN_MANIFEST=%s" % (BOARDS / name / "manifest.py")])
     stripped = program.with_name("micropython.stripped")
-    subprocess.run(["strip", "-o", stripped, program], check=True)
+    # The build id hashes the debug information, which names this folder: without it equal sources give equal bytes anywhere.
+    subprocess.run(["strip", "-R", ".note.gnu.build-id", "-o", stripped, program], check=True)
     publish.publish(name, {"micropython": stripped}, publish.size_report(program))

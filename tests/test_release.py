@@ -204,3 +204,22 @@ def test_signatures_are_those_of_rfc_6979(tmp_path):
     private = ec.derive_private_key(0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721, ec.SECP256R1())
     der = private.sign(b"sample", ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
     assert "%064x" % utils.decode_dss_signature(der)[0] == "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+
+
+@pytest.mark.skipif(os.environ.get("MTDB_NIGHTLY") != "1", reason="builds everything twice: nightly")
+@pytest.mark.parametrize("board", ["UNIX", "RPI_PICO"])
+def test_two_builds_of_one_commit_in_different_folders_give_the_same_bytes(tmp_path, board):
+    found = []
+    origin = ROOT
+    for folder in (tmp_path / "a", tmp_path / "another" / "and-longer"):
+        subprocess.run(["git", "clone", "-q", str(origin), str(folder)], check=True)
+        origin = folder
+        (folder / "build").mkdir()
+        for name in ("src", "download"):
+            shutil.copytree(ROOT / "build" / name, folder / "build" / name, symlinks=True)
+        done = subprocess.run([sys.executable, "ci/build.py", board], cwd=folder, capture_output=True, text=True, timeout=900)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found.append({p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in release.images(folder / "dist" / board)})
+    # the .elf holds the paths of its sources for the debugger
+    for name, digest in found[0].items():
+        assert name.endswith(".elf") or found[1][name] == digest, name

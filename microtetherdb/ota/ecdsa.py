@@ -82,7 +82,7 @@ async def verify(key, message, signature):
             p = _add(p, both if w >> i & 1 else _G)
         elif w >> i & 1:
             p = _add(p, q)
-        if not i & 3:
+        if not i & 1:
             await asyncio.sleep(0)
     if not p:
         return False
