@@ -1,5 +1,9 @@
-# The library and what it needs, for every image. Boards include this from their own manifest.
+# The library and what it needs, for every image. Boards include this from their own manifest;
+# `without` leaves files of the package out: include("../../manifest.py", without=("ota/slot_file.py",))
+import os
 import re
+
+options.defaults(without=())
 
 with open("microtetherdb/__init__.py") as f:
     metadata(
@@ -8,5 +12,11 @@ with open("microtetherdb/__init__.py") as f:
         license="MIT",
     )
 
-package("microtetherdb")
+files = [
+    os.path.relpath(os.path.join(folder, name), "microtetherdb")
+    for folder, _, names in os.walk("microtetherdb")
+    for name in names
+    if name.endswith(".py")
+]
+package("microtetherdb", files=sorted(set(files) - set(options.without)))
 include("$(MPY_DIR)/extmod/asyncio")
