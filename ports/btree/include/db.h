@@ -34,8 +34,10 @@
 /* Page numbers of overflow pages lie unaligned in leaf pages (offset 9 in struct _bleaf) and are
  * read through a pgno_t pointer in bt_split.c: a fault on Cortex-M0+. With byte alignment the
  * compiler reads them bytewise; the layout of the pages stays the same. */
+#if !MTDB_BTREE_NATURAL_PGNO /* set by the test that shows the fault */
 typedef u_int32_t mtdb_pgno_t __attribute__((aligned(1)));
 #define pgno_t mtdb_pgno_t
+#endif
 
 /* glue.c */
 struct mtdb_stat {
