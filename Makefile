@@ -17,7 +17,7 @@ help: ## this list
 
 run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open its REPL; ARGS=path.py runs a script in it
 	@$(PYTHON) ci/build.py UNIX
-	@MTDB_DATA=$(DATA) dist/UNIX/micropython $(ARGS)
+	@mkdir -p build/run && cd build/run && MTDB_DATA=$(abspath $(DATA)) ../../dist/UNIX/micropython $(foreach a,$(ARGS),$(or $(wildcard $(abspath $a)),$a))
 
 test: tools data ## build what the tests need and run all of them
 	@$(PYTHON) ci/build.py UNIX UNIX32 stock RPI_PICO RPI_PICO2

@@ -123,10 +123,43 @@ async def execute(device, code, cut, timeout):
         return bytes(runners[0]._stdout), CUT
 
 
-async def main(argv):
+def plug_in(path, flash):
+    """Return the device with this image and the chip's contents in the file `flash`, before power-on."""
     from rp2040py.device import MicroPythonDevice
     from rp2040py.device.load_flash import load_uf2
 
+    device = MicroPythonDevice(board=board_spec(path))
+    device.mcu.flash[: 2 << 20] = flash.read_bytes()
+    load_uf2(path, device.mcu)
+    return device
+
+
+def unplug(device, flash):
+    """Power off, and write the chip's contents to the file `flash`."""
+    device.stop()
+    flash.write_bytes(bytes(device.mcu.flash[: 2 << 20]))
+
+
+def interactive(flash):
+    """Connect the device's REPL with this terminal until Ctrl-X."""
+
+    async def repl():
+        from rp2040py.cli.stdio_repl import StdioInteractiveRepl
+
+        device = plug_in(image(), flash)
+        shutdown = device.simulator.shutdown_request
+        await device.astart(timeout=30)
+        console = StdioInteractiveRepl(device.cdc, device.simulator, on_quit=shutdown.request)
+        await console.start()
+        while not shutdown.event.is_set():
+            await asyncio.sleep(0.05)
+        await console.stop()
+        unplug(device, flash)
+
+    asyncio.run(repl())
+
+
+async def main(argv):
     parser = argparse.ArgumentParser()
     parser.add_argument("image", type=Path)
     parser.add_argument("script", type=Path)
@@ -134,14 +167,10 @@ async def main(argv):
     parser.add_argument("--cut", type=int)
     parser.add_argument("--timeout", type=float, default=120)
     args = parser.parse_args(argv)
-    device = MicroPythonDevice(board=board_spec(args.image))
-    mcu = device.mcu
-    mcu.flash[: 2 << 20] = args.flash.read_bytes()
-    load_uf2(args.image, mcu)
+    device = plug_in(args.image, args.flash)
     await device.astart(timeout=30)
     output, status = await execute(device, args.script.read_text(), args.cut, args.timeout)
-    device.stop()
-    args.flash.write_bytes(bytes(mcu.flash[: 2 << 20]))
+    unplug(device, args.flash)
     sys.stdout.write(output.decode(errors="replace"))
     return status
 
