@@ -225,6 +225,7 @@ class FileMedium:
         if self._out is not None:
             self._do(self._out.flush)
             self.syncs += 1
+            self._seen = 0  # the reader's last block may be given away now
             while len(self._chunks) > 4:
                 self._chunks.pop()
 
@@ -275,6 +276,7 @@ class FileMedium:
             return False
         if log.grown:
             return False  # only behind a commit
+        self._see()
         self._close(self._out)
         self._out = None
         self._old = self._bit
