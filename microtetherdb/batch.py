@@ -2,6 +2,7 @@
 
 from . import database, keys, record
 from .arguments import check_ttl
+from .keys import stored
 
 
 def _each(value, n, name, single):
@@ -19,8 +20,12 @@ def _one_tags(tags):
     return not tags or isinstance(tags[0], str)
 
 
-def put(db, items, ttls=None, tags=None):
-    """See `MicroTetherDB.put_batch`."""
+def put_batch(db, items, ttls=None, tags=None):
+    """Store many documents at once, all or none; returns their keys.
+
+    An item is a document, or a tuple (key, document). `ttls`, `tags`: one for all, or a
+    list with one for each. Raises as `put` does, naming the item, and stores nothing then.
+    """
     if not isinstance(items, (list, tuple)):
         raise TypeError("items: list of documents or (key, document), not " + type(items).__name__)
     n = len(items)
@@ -57,7 +62,7 @@ def put(db, items, ttls=None, tags=None):
             except (TypeError, ValueError) as e:
                 raise type(e)("items[%d]: %s" % (i, e))
             if key is None:
-                key = db._new_key()
+                key = keys.generated(db)
                 raw_key = key
             made.append(key)
             if type(raw_key) is str:
@@ -81,7 +86,8 @@ def _apply(db, out, stamps, fresh=False):
     if out:
         db._store.apply(out, fresh)
         for key, was, new in stamps:
-            db._expiry.applied(key, was, new)
+            if was is not None or new is not None:
+                db._expiry.applied(key, was, new)
 
 
 def _count(db, n):
@@ -92,14 +98,14 @@ def _count(db, n):
         lifecycle.tick(db)
 
 
-def delete(db, batch):
-    """See `MicroTetherDB.delete_batch`."""
-    if isinstance(batch, (str, bytes, bytearray)):
-        raise TypeError("keys: list of str, not " + type(batch).__name__)
+def delete_batch(db, keys):
+    """Delete many records at once, all or none; returns how many there were."""
+    if isinstance(keys, (str, bytes, bytearray)):
+        raise TypeError("keys: list of str, not " + type(keys).__name__)
     wanted = {}
-    for i, key in enumerate(batch):
+    for i, key in enumerate(keys):
         try:
-            key = keys.stored(key)
+            key = stored(key)
             wanted[key.encode() if type(key) is str else key] = True
         except (TypeError, ValueError) as e:
             raise type(e)("keys[%d]: %s" % (i, e))
@@ -132,7 +138,8 @@ def purge(db, key):
     db._enter()
     try:
         db._store.clear()
-        db._expiry.clear()
+        if db._expiry is not None:
+            db._expiry.clear()
         if db._indexes:
             from . import index
 

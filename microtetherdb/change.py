@@ -45,6 +45,17 @@ def ttl(db, key):
         db._lock.release()
 
 
+def _restamp(raw, new):
+    # The record with another expiry (six bytes or None); the text is not parsed.
+    text = raw[record.text_start(raw) :]
+    flags = 0 if raw[0] > 7 else raw[0] & 2
+    if new is not None:
+        return bytes([flags | 1]) + new + text
+    if flags:
+        return bytes([flags]) + text
+    return text
+
+
 def expire(db, key, ttl):
     """Give a record `ttl` seconds from now, or with None or 0 no end. Returns 1, or 0 if there is none."""
     raw_key = keys.stored(key)
@@ -54,7 +65,7 @@ def expire(db, key, ttl):
         old = _old(db, raw_key)
         if old is None:
             return 0
-        db._write(raw_key, record.restamp(old, db._clock.stamp(ttl) if ttl else None), old)
+        db._write(raw_key, _restamp(old, db._clock.stamp(ttl) if ttl else None), old)
         db._made_one()
         return 1
     finally:

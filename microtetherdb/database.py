@@ -11,8 +11,6 @@ from . import keys, record
 _NO = object()
 _SEPARATORS = (",", ":")
 _SCALARS = {str, int, bool, type(None)}
-_HIGHEST = float("inf")
-_LOWEST = -_HIGHEST
 
 
 def _plain(data):
@@ -21,7 +19,7 @@ def _plain(data):
     if type(data) is not dict or "_tags" in data or "tags" in data:
         return False
     for v in data.values():
-        if type(v) not in _SCALARS and not (type(v) is float and _LOWEST < v < _HIGHEST):
+        if type(v) not in _SCALARS and not (type(v) is float and v - v == 0.0):
             return False
     for v in data:
         if type(v) is not str:
@@ -133,7 +131,7 @@ class MicroTetherDB:
             self._enter()
         try:
             if key is None:
-                key = self._new_key()
+                key = keys.generated(self)
             self._set(key, raw)  # the store's put, or _write once there are TTLs or indexes
             self._made_one()
         except BaseException:
@@ -165,6 +163,10 @@ class MicroTetherDB:
         was = None if old is None else record.stamp(old)
         new = None if raw is None else record.stamp(raw)
         if was is not None or new is not None:
+            if self._expiry is None:
+                from . import lifecycle
+
+                lifecycle.begin_expiry(self)
             self._expiry.changes(key, was, new, out)
         return was, new
 
@@ -182,16 +184,6 @@ class MicroTetherDB:
         store.apply(out)
         if was is not None or new is not None:
             self._expiry.applied(key, was, new)
-
-    def put_batch(self, items, ttls=None, tags=None):
-        """Store many documents at once, all or none; returns their keys.
-
-        An item is a document, or a tuple (key, document). `ttls`, `tags`: one for all, or a
-        list with one for each. Raises as `put` does, naming the item, and stores nothing then.
-        """
-        from .methods import module
-
-        return module("batch").put(self, items, ttls, tags)
 
     def delete(self, key=None, purge=False):
         """Delete a record: returns 1, or 0 if there is none. `purge=True` deletes all: returns how many."""
@@ -212,24 +204,16 @@ class MicroTetherDB:
         return key
 
     def _remove(self, key):
-        n = self._delete(key) if self._linked else self._store.delete(key)
+        if self._linked:
+            n = self._store.get(key)
+            if n is not None:
+                self._write(key, None, n)
+                n = 0 if record.expired(n, self._clock) else 1
+        else:
+            n = self._store.delete(key)
         self._deletes += 1
         self._made_one()
-        return n
-
-    def _delete(self, key):
-        old = self._store.get(key)
-        if old is None:
-            return 0
-        n = 0 if record.expired(old, self._clock) else 1
-        self._write(key, None, old)
-        return n
-
-    def delete_batch(self, keys):
-        """Delete many records at once, all or none; returns how many there were."""
-        from .methods import module
-
-        return module("batch").delete(self, keys)
+        return n or 0
 
     # Reading
 

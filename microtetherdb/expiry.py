@@ -1,15 +1,14 @@
-"""Which records expire next: a min-heap in RAM, an index in the tree of a persistent database.
+"""Which records of a RAM database expire next: a min-heap of those that have a TTL.
 
-Both find k expired records in O(k) and never scan; expiry itself is decided by the record's
-own header, so a late clean-up is never seen. In RAM an entry costs 8 bytes in the heap and its
-key, in blocks of 512 bytes that a fragmented heap can give. A persistent database keeps
-entries `00 'e' line expiry key` in the tree instead: opening costs nothing and RAM neither.
+Expiry itself is decided by the record's own header, so a late clean-up is never seen. An entry
+costs 8 bytes in the heap and its key, in blocks of 512 bytes that a fragmented heap can give.
+Persistent databases have `expiry_index` instead.
 """
 
 from array import array
 from micropython import const
 
-from . import keys, record
+from . import record
 
 _PAIRS = const(64)  # heap entries in a block of 512 bytes
 _BLOCK = const(512)  # bytes of keys in a block
@@ -226,52 +225,3 @@ class RamExpiry:
 
     def clear(self):
         self.__init__()
-
-
-class TreeExpiry:
-    """The expiry index of a persistent database."""
-
-    def __init__(self, store):
-        self._used = store.first(keys.EXPIRY) is not None
-        self._store = store
-
-    def __len__(self):
-        n = 0
-        for _ in self._store.scan(keys.EXPIRY, keys.after(keys.EXPIRY)):
-            n += 1
-        return n
-
-    def used(self):
-        return self._used
-
-    def changes(self, key, old, new, out):
-        """Append the index's changes to a change list."""
-        if old != new:
-            if old is not None:
-                out.append((keys.EXPIRY + old + key, None))
-            if new is not None:
-                out.append((keys.EXPIRY + new + key, b""))
-                self._used = True
-
-    def applied(self, key, old, new):
-        """All is in the tree."""
-
-    def sweep(self, store):
-        return False
-
-    def next(self, store, clock):
-        """Return the stored key of an expired record, or None."""
-        if not self._used:
-            return None
-        for line in clock.lines():
-            head = keys.EXPIRY + bytes([line])
-            entry = store.first(head)
-            if entry is None:
-                if line:
-                    clock.drop(line)
-            elif entry[3:8] <= clock.at(line):
-                return entry[8:]
-        return None
-
-    def clear(self):
-        self._used = False

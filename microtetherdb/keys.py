@@ -1,12 +1,14 @@
 """Key limits, generated keys, and the tree's key space (docs/architecture.md)."""
 
+from micropython import const
+
 MAX_KEY = 128  # bytes of UTF-8
 
 META = b"\x00m"
 EXPIRY = b"\x00e"
 USER = b"\x01"  # first byte of the user keys' range
 
-_COUNTER = 0xFFFFFF  # generated keys of one session, six hexadecimal digits
+_SESSION = const(0xFFFFFF)  # generated keys of one session, six hexadecimal digits
 
 
 def stored(key):
@@ -56,22 +58,15 @@ def after(prefix):
     return None
 
 
-class Generator:
-    """Makes keys that sort in order of insertion: six digits of session, six of counter.
-
-    `next_session` is called for each new session number: persistent databases count
-    sessions in the tree, so that a key is never made twice; RAM databases draw one.
+def generated(db):
+    """Return a new key, with the lock held: six digits of session and six of counter, so that keys
+    sort in order of insertion. Persistent databases count sessions in the tree, so that a key is
+    never made twice; RAM databases draw one.
     """
+    n = db._keys_made = db._keys_made + 1
+    if n > _SESSION or not db._session:
+        from . import session
 
-    def __init__(self, next_session):
-        self._next_session = next_session
-        self._n = _COUNTER
-        self._head = None
-
-    def __call__(self):
-        n = self._n + 1
-        if n > _COUNTER:
-            self._head = "%06x" % self._next_session()
-            n = 0
-        self._n = n
-        return self._head + "%06x" % n
+        db._session = session.begin(db)
+        n = db._keys_made = 0
+    return "%s%06x" % (db._session, n)

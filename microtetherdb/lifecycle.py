@@ -4,7 +4,7 @@ import sys
 import time
 from micropython import const
 
-from . import keys, record
+from . import keys, lock, record
 
 _SLICE = const(8)  # expired records removed between two looks at the clock
 _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
@@ -19,27 +19,25 @@ def warn(message):
 
 def start(db, args, kw):
     """Open the store and set up the database's state."""
-    from . import config, lock, methods, opening  # methods: threads load modules through it
+    from . import config, methods, opening  # methods: threads load modules through it
 
     cfg = config.resolve(args, kw)
     db._lock = lock.allocate_lock()
     db._timeout = cfg["lock_timeout"]
     store, db._clock, db._name, db._quota = opening.open_store(cfg, warn)
-    db._new_key = keys.Generator(lambda: opening.next_session(db))
-    from . import expiry
-
-    if store.ram:
-        db._expiry = expiry.RamExpiry()
-        db._linked = False
-        db._indexes = None
-    else:
-        db._expiry = expiry.TreeExpiry(store)
-        db._indexes = None
+    db._session = None
+    db._keys_made = 0
+    db._expiry = None
+    db._indexes = None
+    db._linked = False
+    if not store.ram:
         if store.first(b"\x00c") is not None:
             from . import index
 
             db._indexes = index.load(store)
-        db._linked = bool(db._indexes) or db._expiry.used() or store.first(b"\x00x") is not None
+        if store.first(keys.EXPIRY) is not None:
+            begin_expiry(db, store)
+        db._linked = bool(db._indexes or db._expiry) or store.first(b"\x00x") is not None
     db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
     db._made = 0
     db._counted = None
@@ -59,9 +57,26 @@ def start(db, args, kw):
     # With a GIL a look-up in a tree in RAM is one step; without one, or over a Python stream, it is not.
     db._read = store.read if store.ram and sys.platform != "rp2" else db._read_locked
     store.on_full = lambda: expire(db, 0)
-    from . import task
+    core = sys.modules.get("asyncio.core")
+    if db._loop is not None or core is not None and core.cur_task is not None:
+        from . import task
 
-    task.attach(db)
+        task.attach(db)
+    methods.unload("opening", "config")
+
+
+def begin_expiry(db, store=None):
+    """Set up what finds the records that expire, with the first TTL."""
+    if db._store is not None:
+        store = db._store
+    if store.ram:
+        from .expiry import RamExpiry
+
+        db._expiry = RamExpiry()
+    else:
+        from .expiry_index import TreeExpiry
+
+        db._expiry = TreeExpiry(store)
 
 
 def stop(db):
@@ -71,16 +86,14 @@ def stop(db):
         store, db._store = db._store, None
         db._read = db._read_locked
         try:
-            if not store.ram and (store.dirty() or db._expiry.used()):
+            if not store.ram and (store.dirty() or db._expiry is not None):
                 store.put(keys.META, db._clock.save())
         finally:
             try:
                 store.close()
             finally:
-                from . import opening
-
                 if not store.ram:
-                    opening.release(db._name)
+                    lock.open_files.remove(db._name)
     finally:
         db._lock.release()
     if db._task is not None:
@@ -116,7 +129,7 @@ def commit(db):
         return
     clock = db._clock
     clock.tick()
-    if clock.changed or db._expiry.used() and clock.seconds() - db._clock_saved >= _SAVE_CLOCK:
+    if clock.changed or db._expiry is not None and clock.seconds() - db._clock_saved >= _SAVE_CLOCK:
         store.put(keys.META, clock.save())
         db._clock_saved = clock.seconds()
     store.commit()
@@ -136,6 +149,8 @@ def expire(db, limit):
     db._clock.tick()
     n = 0
     store = db._store
+    if db._expiry is None:
+        return 0
     while not limit or n < limit:
         key = db._expiry.next(store, db._clock)
         if key is None:
@@ -165,7 +180,7 @@ def cleanup(db):
         n = expire(db, 0)
         if db._made >= db._next:
             commit(db)
-        while db._expiry.sweep(db._store):
+        while db._expiry is not None and db._expiry.sweep(db._store):
             pass
         return n
     finally:

@@ -15,6 +15,8 @@ except ImportError:  # firmware without threads
 
     allocate_lock = _NoLock
 
+open_files = []  # names of the files that are open in this process
+
 
 def wait(lock, timeout):
     """Acquire `lock` within `timeout` seconds, or raise `DBLock`."""

@@ -4,33 +4,21 @@
 when it is used. The stub file `__init__.pyi` lists them all with their types.
 """
 
+import sys
+
 from .lock import allocate_lock
 
-_WHERE = {
-    "keys": "ranges",
-    "values": "ranges",
-    "items": "ranges",
-    "update": "change",
-    "ttl": "change",
-    "expire": "change",
-    "cleanup": "lifecycle",
-    "flush": "lifecycle",
-    "stats": "monitor",
-    "check": "verify",
-    "backup": "transfer",
-    "dump": "transfer",
-    "load": "transfer",
-    "query": "query",
-    "find": "query",
-    "count": "query",
-    "explain": "query",
-    "delete_many": "query",
-    "update_many": "query",
-    "create_index": "query",
-    "drop_index": "query",
-    "indexes": "query",
-}
-
+# (module, its methods): constants, which stay in flash.
+_WHERE = (
+    ("ranges", ("keys", "values", "items")),
+    ("change", ("update", "ttl", "expire")),
+    ("lifecycle", ("cleanup", "flush")),
+    ("monitor", ("stats",)),
+    ("verify", ("check",)),
+    ("transfer", ("backup", "dump", "load")),
+    ("query", ("query", "find", "count", "explain", "delete_many", "update_many", "create_index", "drop_index", "indexes")),
+    ("batch", ("put_batch", "delete_batch")),
+)
 
 _loading = allocate_lock()
 
@@ -44,10 +32,18 @@ def module(name):
         _loading.release()
 
 
+def unload(*names):
+    """Forget modules that were needed once, so that the collector takes them."""
+    package = sys.modules["microtetherdb"]
+    for name in names:
+        if sys.modules.pop("microtetherdb." + name, None) is not None:
+            delattr(package, name)
+
+
 def bind(db, name):
     """Return the method `name` of `db`; raises `AttributeError` for an unknown name."""
-    where = _WHERE.get(name)
-    if where is None:
-        raise AttributeError("'MicroTetherDB' object has no attribute '%s'" % name)
-    function = getattr(module(where), name)
-    return lambda *args, **kw: function(db, *args, **kw)
+    for where, names in _WHERE:
+        if name in names:
+            function = getattr(module(where), name)
+            return lambda *args, **kw: function(db, *args, **kw)
+    raise AttributeError("'MicroTetherDB' object has no attribute '%s'" % name)

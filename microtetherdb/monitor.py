@@ -12,7 +12,7 @@ def stats(db):
         out = {
             "name": db._name,
             "records": records,
-            "ttls": len(db._expiry) if db._linked else 0,
+            "ttls": len(db._expiry) if db._expiry is not None else 0,
             "puts": db._made - db._deletes,
             "gets": db._gets,
             "deletes": db._deletes - db._expired,

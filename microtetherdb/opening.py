@@ -5,13 +5,10 @@ import os
 
 from . import keys
 from .clock import Clock
-from .errors import DBFull, DBLock
+from .lock import open_files
 from .store import Store
 
 _MIN_QUOTA = 8 * 512  # bytes: below this an in-memory database is of no use
-
-_open_files = {}
-
 
 def open_store(cfg, warn):
     """Return (store, clock, name, quota) for a resolved configuration.
@@ -30,17 +27,19 @@ def open_store(cfg, warn):
             try:
                 store = Store(RamStream(pagesize), pagesize, quota, None, _mended())
                 return store, Clock(), "RAM", quota
-            except (MemoryError, DBFull):
+            except MemoryError:
                 pass
         warn("%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"])))
     name = _name(cfg["filename"])
-    if name in _open_files:
+    if name in open_files:
+        from .errors import DBLock
+
         raise DBLock(name + " is open already")
-    _open_files[name] = 1
+    open_files.append(name)
     try:
         return open_persistent(cfg) + (name, 0)
     except BaseException:
-        del _open_files[name]
+        open_files.remove(name)
         raise
 
 
@@ -75,11 +74,6 @@ def _mended():
     return getattr(board(), "BTREE_MENDED", False)
 
 
-def release(name):
-    """Allow a file to be opened again."""
-    _open_files.pop(name, None)
-
-
 def _name(filename):
     if not isinstance(filename, str):
         return "device %d" % id(filename)
@@ -87,20 +81,3 @@ def _name(filename):
         return filename
     cwd = os.getcwd()
     return (cwd if cwd.endswith("/") else cwd + "/") + filename
-
-
-def next_session(db):
-    """Return a session number for generated keys, never used before in this database."""
-    store = db._store
-    if store.ram:
-        try:
-            return int.from_bytes(os.urandom(3), "big")
-        except AttributeError:
-            import time
-
-            return time.ticks_cpu() & 0xFFFFFF
-    clock = db._clock
-    clock.session += 1
-    store.put(keys.META, clock.save())
-    store.commit()  # a key that was handed out is not made again after a power cut
-    return clock.session

@@ -10,6 +10,7 @@ from .keys import after
 from .order import entry, kind
 
 _MANY = 8  # alternatives of one literal
+_INFINITY = float("inf")
 
 _LOW = {2: b"\x20", 3: b"\x30", 8: b"\x50"}
 _HIGH = {2: b"\x23", 3: b"\x31", 8: b"\x52"}
@@ -237,6 +238,46 @@ def needles(f):
     # The most telling first: single literals, the longest of them.
     out.sort(key=lambda some: len(some) * 100 - len(some[0]))
     return out[:6]
+
+
+def probe(f):
+    """Return (key, low, high): every match has a number in these bounds, or an array, behind the bytes `key`. Or None.
+
+    Bounds are floats and included. The scan reads the number from the raw bytes where the key occurs
+    once; other records are parsed.
+    """
+    for path, op, x in f.sargs:
+        key = _key(path)
+        if key is None or path == "tags" or (op != "$in" and kind(x) != 2) or op in ("$all", "$contains", "$regex"):
+            continue
+        if op == "$in" and not (x and all(kind(m) == 2 for m in x)):
+            continue
+        low = -_INFINITY
+        high = _INFINITY
+        for p, o, y in f.sargs:
+            if p != path:
+                continue
+            if o == "$in" and y and all(kind(m) == 2 for m in y):
+                a, b = min(y), max(y)
+            elif o == "$eq" and kind(y) == 2:
+                a = b = y
+            elif (o == "$gt" or o == "$gte") and kind(y) == 2:
+                a, b = y, high
+            elif (o == "$lt" or o == "$lte") and kind(y) == 2:
+                a, b = low, y
+            else:
+                continue
+            # Two conditions may be met by two elements of an array, but a number must meet both.
+            low, high = max(low, a), min(high, b)
+        return key, _float(low), _float(high)
+    return None
+
+
+def _float(x):
+    try:
+        return float(x)
+    except OverflowError:
+        return _INFINITY if x > 0 else -_INFINITY
 
 
 def prefilter(found):

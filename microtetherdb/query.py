@@ -34,9 +34,16 @@ def _wrapped(f, raw):
 
 def _scan(db, f, slices):
     # Yield (key, document, raw) for every match, in key order; with `slices` also None now and then.
-    from .plan import needles, prefilter
+    from .plan import needles, prefilter, probe
 
     found = needles(f)
+    number = probe(f)
+    if number is not None:
+        number, low, high = number
+        width = len(number)
+        idle = 0
+        # A literal that is no more than the key is looked for by the probe.
+        found = [some for some in found if some[0] != number]
     # The first literal is looked for right in the loop: this is where the time goes.
     one = b""
     two = None
@@ -47,7 +54,7 @@ def _scan(db, f, slices):
         may = prefilter(found[1:])
     else:
         may = prefilter(found)
-    tick = b"\x07" + b" ".join(some[0] for some in found)  # passes the prefilter
+    tick = b"\x07" + b" ".join(some[0] for some in found) + (number or b"") + b"["  # passes all that follows
     test = f.test
     fields = f.fields
     ordered = f.ordered
@@ -68,6 +75,23 @@ def _scan(db, f, slices):
                     continue
                 if may is not None and not may(raw):
                     continue
+                if number is not None:
+                    at = raw.find(number) + width
+                    if at < width:
+                        continue
+                    if raw.find(number, at) < 0:
+                        c = raw[at]
+                        if 45 <= c < 58:  # a minus sign or a digit
+                            v = float(raw[at : raw.find(b",", at)].rstrip(b"}] "))
+                            # beyond 2**24 a float may not be the number that is written there
+                            if (v < low or v > high) and -16777216 < v < 16777216:
+                                idle -= 3
+                                continue
+                        elif c != 91:  # not an array either
+                            continue
+                    idle += 1
+                    if idle == 60:  # it rejects less than one in four, so it costs more than it saves
+                        number = None
                 if raw[0] < 8:
                     if raw is tick:
                         yield None
@@ -433,7 +457,7 @@ def count(db, q=None):
         db._queries += 1
         n = 0
         plan = compiled.plan(db)
-        if plan is not None and plan.exact and plan.single and not compiled.limit and not db._expiry.used():
+        if plan is not None and plan.exact and plan.single and not compiled.limit and db._expiry is None:
             for start, end in plan.ranges:
                 for _ in db._store.scan(start, end, 1):
                     n += 1

@@ -71,7 +71,7 @@ def count(db):
     """Return the number of records that have not expired."""
     db._enter()
     try:
-        if db._expiry.used():
+        if db._expiry is not None:
             from . import lifecycle
 
             lifecycle.expire(db, 0)

@@ -16,7 +16,6 @@ _WRAPPED = const(2)
 _HEADER = const(7)  # flags, line, seconds(4), fraction(1)
 
 _SEPARATORS = (",", ":")
-_NUMBERS = (int, float)
 
 
 def _check(value, name, depth):
@@ -132,33 +131,12 @@ def decode(raw):
     return value
 
 
-def whole(raw):
-    """Return (document, tags) as given to `encode`, for writing a changed document back."""
-    value = json.loads(raw[text_start(raw) :])
-    if raw[0] < _PLAIN and raw[0] & _WRAPPED:
-        return value["_value"], value["_tags"]
-    if isinstance(value, dict) and "_tags" in value:
-        return value, value.pop("_tags")
-    return value, None
-
-
 def stamp(raw):
     """Return the expiry of a record: six bytes (line, seconds, fraction), or None."""
     flags = raw[0]
     if flags < _PLAIN and flags & _EXPIRES:
         return raw[1:_HEADER]
     return None
-
-
-def restamp(raw, new):
-    """Return the record with another expiry (six bytes or None); the text is not parsed."""
-    text = raw[text_start(raw) :]
-    flags = 0 if raw[0] >= _PLAIN else raw[0] & _WRAPPED
-    if new is not None:
-        return bytes([flags | _EXPIRES]) + new + text
-    if flags:
-        return bytes([flags]) + text
-    return text
 
 
 def expired(raw, clock):

@@ -93,7 +93,7 @@ def _flush(db):
 def _expire(db):
     from . import lifecycle
 
-    return lifecycle.expire(db, _SLICE) == _SLICE or db._expiry.sweep(db._store)
+    return lifecycle.expire(db, _SLICE) == _SLICE or db._expiry is not None and db._expiry.sweep(db._store)
 
 
 def _step(db):

@@ -1,0 +1,27 @@
+"""Session numbers: the first half of generated keys."""
+
+import os
+
+from . import keys
+
+
+def begin(db):
+    """Return six hexadecimal digits that no generated key of this database begins with yet."""
+    return "%06x" % (_drawn() if db._store.ram else _counted(db))
+
+
+def _drawn():
+    try:
+        return int.from_bytes(os.urandom(3), "big")
+    except AttributeError:
+        import time
+
+        return time.ticks_cpu() & 0xFFFFFF
+
+
+def _counted(db):
+    clock = db._clock
+    clock.session += 1
+    db._store.put(keys.META, clock.save())
+    db._store.commit()  # a key that was handed out is not made again after a power cut
+    return clock.session
