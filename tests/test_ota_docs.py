@@ -1,0 +1,69 @@
+"""docs/update.md and docs/recover.md: the commands that need no device are run as they stand there."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _blocks(name, kind):
+    return re.findall(r"^```%s\n(.*?)^```" % kind, (ROOT / "docs" / name).read_text(), re.S | re.M)
+
+
+def _shell(text, home, timeout=120):
+    """Run as one session with `home` as HOME and the tests' Python as python3; everything started by it ends with it."""
+    tools = home / ".bin"
+    tools.mkdir(exist_ok=True)
+    if not (tools / "python3").exists():
+        (tools / "python3").write_text('#!/bin/sh\nexec "%s" "$@"\n' % sys.executable)
+        (tools / "python3").chmod(0o755)
+    env = dict(os.environ, HOME=str(home), PATH="%s:%s" % (tools, os.environ["PATH"]))
+    p = subprocess.Popen(
+        ["bash", "-ec", text], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        output = ""
+        for line in p.stdout:
+            output += line
+            if line == "END\n":
+                break
+        return output
+    finally:
+        os.killpg(p.pid, signal.SIGKILL)
+        p.wait(timeout)
+
+
+def test_update_md_from_key_to_confirmed_update(tmp_path):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = str(s.getsockname()[1])
+    (program,) = _blocks("update.md", "python")
+    (tmp_path / "main.py").write_text(program.replace("8080", port))
+    commands = "".join(_blocks("update.md", "sh")).replace("8080", port).replace("serve ~", "serve --bind 127.0.0.1 ~")
+    # wait for the server before the device starts
+    commands = commands.replace("mkdir -p ~/slots", "for i in $(seq 100); do (</dev/tcp/127.0.0.1/%s) 2>/dev/null && break; sleep 0.05; done\nmkdir -p ~/slots" % port)
+    output = _shell("cp() { command cp \"$@\"; case \"$2\" in ~/updates/) printf update >> ~/updates/micropython;; esac; }\n" + commands + "\necho END\n", tmp_path)
+    assert "OTA_KEY = '" in output and "signed" in output and "signature  valid" in output, output
+    assert "version 0.2.0 confirmed" in output and output.endswith("END\n"), output
+    assert (tmp_path / "slots" / "b").read_bytes().endswith(b"update")
+
+
+def test_recover_md(tmp_path):
+    commands = [c for block in _blocks("recover.md", "sh") for c in block.splitlines()]
+    assert len(commands) == 3
+    # the image is built already: the tests depend on it
+    output = _shell("\n".join(c.replace("'readings.db'", "'%s/readings.db'" % tmp_path) for c in commands if not c.startswith("make")) + "\necho END\n", tmp_path)
+    assert output == "0\nmicropython: OK\nEND\n", output
+
+
+def test_modules_and_names_of_update_md_exist(run):
+    text = (ROOT / "docs" / "update.md").read_text()
+    errors = set(re.findall(r"`([A-Z]\w+)`", text[text.index("| error |") : text.index("## On your computer")]))
+    out = run("import microtetherdb.ota as o\nprint([n for n in dir(o) if isinstance(getattr(o, n), type) and issubclass(getattr(o, n), Exception)])")
+    assert errors - {"SECURITY"} == set(eval(out)) - {"OTAError"}
