@@ -25,7 +25,7 @@ def update(db, key, changes):
         old = _old(db, raw_key)
         if old is None:
             return 0
-        document = operators.apply(record.decode(old), changes)
+        document = operators.of_record(old, changes)
         db._write(raw_key, record.encode(document, None, record.stamp(old)), old)
         db._made_one()
         return 1

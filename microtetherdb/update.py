@@ -6,6 +6,7 @@ paths with numeric steps into arrays. All of a change is applied or, with an err
 
 from micropython import const
 
+from . import record
 from .errors import QueryError
 from .match import split
 from .operators import bad, equal, first_is_operator
@@ -136,6 +137,13 @@ def apply(doc, changes):
     for op, path, x in todo:
         _APPLY[op](doc, split(path), x, path, op)
     return doc
+
+
+def of_record(raw, changes):
+    """Return the changed document of a record (bytes); what is not changed keeps its order of fields."""
+    if raw[0] < 8 and raw[0] & 2:
+        raise QueryError("update: the stored value is not a document")
+    return apply(loads(raw[record.text_start(raw) :]), changes)
 
 
 # Places: the container and step of a path's end.
