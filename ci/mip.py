@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""mip.py: compile the package into dist/mip and write the package.json that `mpremote mip install` wants there."""
+
+import json
+import shutil
+import subprocess
+
+import fetch
+import host
+import packages
+from common import DIST, ROOT, Failure, library_version, lock, main, micropython, replace
+
+
+def make():
+    """Write dist/mip/package.json and the .mpy files, which fit every chip (format 6: MicroPython 1.19 and newer)."""
+    packages.require("unix")
+    if not micropython()[1]:
+        fetch.fetch("micropython")
+    cross = host.mpy_cross()
+    out = DIST / "mip"
+    shutil.rmtree(out, ignore_errors=True)
+    urls = []
+    for source in sorted((ROOT / "microtetherdb").rglob("*.py")):
+        name = source.relative_to(ROOT)
+        target = out / name.with_suffix(".mpy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run([cross, "-s", str(name), "-o", target, source], capture_output=True, text=True)
+        if done.returncode:
+            raise Failure("%s does not compile: %s" % (name, done.stderr.strip()))
+        urls.append([str(name.with_suffix(".mpy")), str(name.with_suffix(".mpy"))])
+    replace(out / "package.json", json.dumps({"urls": urls, "deps": [], "version": library_version()}, indent=1) + "\n")
+    return out
+
+
+def script(argv):
+    with lock():
+        out = make()
+    print("  mpremote mip install %s" % (out / "package.json").relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main(script)
