@@ -6,8 +6,15 @@
 # mpconfigboard.cmake defines it for the compiler and the QSTR scan instead, since definitions on a user
 # module do not reach the latter:
 #   list(APPEND MICROPY_DEF_BOARD MICROPY_PY_BTREE=1 MICROPY_STREAMS_POSIX_API=1)
+# (esp32 has the second one on already).
 if(NOT EXISTS ${MTDB_DB1_DIR}/btree/bt_open.c)
     message(FATAL_ERROR "MTDB_DB1_DIR must name the \"db\" folder of db1-compat's sources")
+endif()
+
+# The esp32 port switches its own btree on just before it includes this file, and links the target that its rules would make.
+if(MICROPY_PY_BTREE)
+    set(MICROPY_PY_BTREE OFF)
+    add_library(micropy_extmod_btree INTERFACE)
 endif()
 
 set(MTDB_BTREE_INC ${CMAKE_CURRENT_LIST_DIR}/include ${MTDB_DB1_DIR})

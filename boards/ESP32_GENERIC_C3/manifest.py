@@ -1,0 +1,2 @@
+include("../../ports/esp32/manifest.py")
+module("_mtdb_board.py")
