@@ -1,0 +1,77 @@
+"""Four years of daily weather in Seattle: stored with tags and TTLs, in a file and in RAM, and queried.
+
+    make run ARGS=examples/weather.py
+
+The readings (1,461 days, 2012 to 2015) are seattle-weather.csv of the npm package vega-datasets; MTDB_DATA is its path.
+"""
+
+import os
+import time
+
+from microtetherdb import MicroTetherDB
+
+DATA = os.getenv("MTDB_DATA") or "seattle-weather.csv"
+FILE = "weather.db"
+
+
+def readings(path):
+    """Yield (date, document) for each line of the CSV file."""
+    with open(path) as f:
+        f.readline()
+        for line in f:
+            date, rain, high, low, wind, kind = line.strip().split(",")
+            yield date, {"rain": float(rain), "high": float(high), "low": float(low), "wind": float(wind), "kind": kind}
+
+
+def store():
+    """Put every day into a file, a month in one atomic batch, tagged with its kind of weather."""
+    try:
+        os.remove(FILE)
+    except OSError:
+        pass
+    start = time.ticks_ms()
+    with MicroTetherDB(FILE, in_memory=False) as db:
+        month, items, tags = None, [], []
+        for date, day in readings(DATA):
+            if date[:7] != month and items:
+                db.put_batch(items, tags=tags)
+                items, tags = [], []
+            month = date[:7]
+            items.append((date, day))
+            tags.append([day["kind"]])
+        db.put_batch(items, tags=tags)
+        print("stored %d days in %s, %d ms" % (len(db), FILE, time.ticks_diff(time.ticks_ms(), start)))
+    print("the file has %d bytes" % os.stat(FILE)[6])
+
+
+def ask():
+    """Open the file again and ask."""
+    with MicroTetherDB(FILE, in_memory=False) as db:
+        print("2013-07-01:", db["2013-07-01"])
+        for kind in ("rain", "snow", "fog", "drizzle", "sun"):
+            print("  %-8s %4d days" % (kind, db.count({"tags": kind})))
+        for key, day in db.query({"rain": {"$gt": 0}}, sort=[("rain", -1)], limit=3, keys=True):
+            print("wettest: %s %5.1f mm" % (key, day["rain"]))
+        hot = db.query({"high": {"$gte": 33}, "wind": {"$lt": 3}}, keys=True)
+        print("calm days of 33 degrees and more:", ", ".join(key for key, _ in hot))
+        july = [day["high"] for day in db.values(prefix="2014-07")]
+        print("July 2014: %d days, highest on average %.1f" % (len(july), sum(july) / len(july)))
+
+
+def latest():
+    """Keep the last week in RAM, each day for an hour, and one alarm for a second."""
+    days = list(readings(DATA))[-7:]
+    with MicroTetherDB() as db:
+        for date, day in days:
+            db.put(date, day, ttl=3600, tags=["live"])
+        db.put("alarm", {"text": "frost"}, ttl=1)
+        print("in RAM: %d records, the alarm for %.1f s" % (len(db), db.ttl("alarm")))
+        time.sleep(1.1)
+        print("a second later: %d records, alarm: %s" % (len(db), db.get("alarm")))
+        print("frost this week:", [key for key, _ in db.query({"low": {"$lt": 0}}, keys=True)])
+        print(repr(db))
+
+
+store()
+ask()
+latest()
