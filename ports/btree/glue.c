@@ -11,56 +11,28 @@
 #include "berkeley-db/db.h"
 #include "berkeley-db/btree.h"
 
-DB *(__bt_open)(const char *, int, int, const BTREEINFO *, int);
-
 // Streams ////////////////////////////////////////////////////////////////////////////////////////
 // Berkeley DB carries its file as an int. modbtree.c passes the same vtable at every open.
 
 static const FILEVTABLE *stream_calls;
 
 #if defined(__LP64__)
-// A pointer does not fit: a table. A slot belongs to one address for as long as a tree uses it. A tree
-// that was dropped without being closed keeps its slot, which the next stream at its address takes up.
-#define STREAMS (4096)
-static struct { const void *stream; size_t trees; } streams[STREAMS];
+// Objects lie in MicroPython's heap at multiples of 32 bytes; other parts of a split heap lie within 16 GB of the first.
+#define ORIGIN ((uintptr_t)MP_STATE_MEM(area).gc_pool_start - ((uintptr_t)1 << 34))
+#define SHIFT (4)
+#else
+// An object's address is even.
+#define ORIGIN ((uintptr_t)0)
+#define SHIFT (1)
+#endif
 
 int mtdb_open(const void *stream) {
-    int fd = -1;
-    for (int i = 0; i < STREAMS; ++i) {
-        if (streams[i].stream == stream) {
-            fd = i;
-            break;
-        }
-        if (fd < 0 && streams[i].trees == 0) {
-            fd = i;
-        }
-        if (streams[i].stream == NULL) {
-            break; // slots are taken in order, so nothing follows
-        }
-    }
-    if (fd < 0) {
-        errno = EMFILE;
+    uintptr_t fd = ((uintptr_t)stream - ORIGIN) >> SHIFT;
+    if (fd > INT_MAX) {
+        errno = EINVAL;
         return -1;
     }
-    streams[fd].stream = stream;
-    streams[fd].trees++;
-    return fd;
-}
-
-int mtdb_close(int fd) {
-    if (streams[fd].trees > 0) {
-        streams[fd].trees--;
-    }
-    return 0;
-}
-
-static void *stream_of(int fd) {
-    return (void *)streams[fd].stream;
-}
-#else
-// An object's address is even; without its lowest bit it is a positive int.
-int mtdb_open(const void *stream) {
-    return (int)((uintptr_t)stream >> 1);
+    return (int)fd;
 }
 
 int mtdb_close(int fd) {
@@ -68,9 +40,8 @@ int mtdb_close(int fd) {
 }
 
 static void *stream_of(int fd) {
-    return (void *)((uintptr_t)fd << 1);
+    return (void *)(((uintptr_t)fd << SHIFT) + ORIGIN);
 }
-#endif
 
 ssize_t mtdb_read(int fd, void *buf, size_t len) {
     return stream_calls->read(stream_of(fd), buf, len);
@@ -173,7 +144,7 @@ static int checked(const DB *db, int res) {
 DB *mtdb_bt_open(void *stream, const FILEVTABLE *vtable, const BTREEINFO *info, int dflags) {
     stream_calls = vtable;
     errno = 0;
-    DB *db = (__bt_open)(stream, O_RDWR, 0, info, dflags);
+    DB *db = __bt_open(stream, O_RDWR, 0, info, dflags);
     #if !MTDB_BTREE_STOCK
     if (db != NULL) {
         // bt_psplit() marks "the new item is placed" by skip = 0 and then takes a right page that
@@ -192,12 +163,7 @@ DB *mtdb_bt_open(void *stream, const FILEVTABLE *vtable, const BTREEINFO *info, 
 
 int mtdb_bt_close(DB *db) {
     errno = 0;
-    int fd = ((BTREE *)db->internal)->bt_fd;
-    int res = __bt_close(db);
-    if (res == RET_ERROR) {
-        mtdb_close(fd);
-    }
-    return res;
+    return __bt_close(db);
 }
 
 int mtdb_bt_sync(const DB *db, u_int flags) {
