@@ -1,0 +1,83 @@
+"""Instructions per hot operation on the UNIX image, counted by valgrind's callgrind: the repeatable figure.
+
+The image is the unstripped one under build/, whose `mp_micropython_mem_current` marks the stretches (bench/device/hot.py).
+As a program: instructions.py [MEDIUM...] prints them; --profile MEDIUM STRETCH prints where one stretch's instructions go.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "build" / "UNIX" / "micropython"
+MEDIA = ("direct", "cached", "ram", "file")
+
+
+def run(medium, folder, source=False):
+    """Run hot.py under callgrind in `folder`; return [(stretch, operations)]. `source`: the library's source, not the frozen one."""
+    path = [str(ROOT / "bench" / "device"), *([str(ROOT)] if source else []), ".frozen"]
+    env = {"MICROPYPATH": ":".join(path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        ["valgrind", "--tool=callgrind", "--dump-before=mp_micropython_mem_current", "--callgrind-out-file=cg",
+         str(PROGRAM), "-X", "heapsize=2M", str(ROOT / "bench" / "device" / "hot.py"), medium],
+        cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError("callgrind run of hot.py %s:\n%s%s" % (medium, done.stdout, done.stderr[-2000:]))
+    return [(line.rpartition(" ")[0], int(line.rpartition(" ")[2])) for line in done.stdout.splitlines()]
+
+
+def count(medium, source=False):
+    """Return {stretch: instructions per operation}."""
+    with tempfile.TemporaryDirectory() as folder:
+        stretches = run(medium, folder, source)
+        # Part 1 ends with the first mark; each stretch is an even part.
+        out = {}
+        for i, (name, n) in enumerate(stretches):
+            text = (Path(folder) / ("cg.%d" % (2 * i + 2))).read_text()
+            out[name] = round(int(re.search(r"^totals: (\d+)", text, re.M).group(1)) / n)
+    return out
+
+
+def self_costs(path):
+    """Return {function: instructions of its own} of a callgrind file (callgrind_annotate sums a part up to one line)."""
+    costs, names = {}, {}
+    function, skip = None, False
+    for line in path.read_text().splitlines():
+        match = re.match(r"(c?fn)=\((\d+)\)(?: (.*))?", line)
+        if match:
+            kind, number, name = match.groups()
+            if name:
+                names[number] = name
+            if kind == "fn":
+                function = number
+        elif line.startswith("calls="):
+            skip = True
+        elif re.match(r"[+\-*\d]", line):
+            if not skip:
+                costs[function] = costs.get(function, 0) + int(line.split()[1])
+            skip = False
+    return {names[n]: c for n, c in costs.items() if not names[n].startswith("__libc_start")}
+
+
+def profile(medium, name, source=True):
+    """Print which C functions one stretch spends its instructions in."""
+    with tempfile.TemporaryDirectory() as folder:
+        stretches = run(medium, folder, source)
+        i = [s[0] for s in stretches].index(name)
+        n = stretches[i][1]
+        costs = self_costs(Path(folder) / ("cg.%d" % (2 * i + 2)))
+        for function, cost in sorted(costs.items(), key=lambda item: -item[1])[:25]:
+            print("%8d  %s" % (cost // n, function))
+
+
+if __name__ == "__main__":
+    if "--profile" in sys.argv:
+        profile(*sys.argv[2:4])
+    else:
+        for medium in [a for a in sys.argv[1:] if a in MEDIA] or MEDIA:
+            for name, n in count(medium, "--source" in sys.argv).items():
+                print("%-8s %-20s %8d" % (medium, name, n))
