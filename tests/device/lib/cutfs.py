@@ -1,5 +1,5 @@
 """A file system that cuts the power: passes everything through to a directory of the host and kills this process, for real,
-at the n-th step. Steps are each whole write, half of each write, each flush, open for writing, rename and remove."""
+at the n-th step. Steps are each whole write, half of each longer write, each flush, open for writing, rename and remove."""
 
 import io
 import os
@@ -11,7 +11,7 @@ class File(io.IOBase):
         self._f = f
 
     def write(self, buf):
-        half = bytes(buf)[: len(buf) // 2]
+        half = bytes(buf)[: len(buf) // 2] if len(buf) > 8 else b""
         if half:
             self._f.write(half)
             self._fs.step("torn write")

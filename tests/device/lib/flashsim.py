@@ -19,10 +19,14 @@ class Flash:
     """`blocks` erase blocks of `block` bytes.
 
     `cut_at`: which program or erase (counted from `ops` 0) the power fails in; `tear`: how
-    ("none": not begun; "all": done; "prefix", "bits": partly).
+    ("none": not begun; "all": done; "prefix", "bits": partly). `watch`: called as
+    `watch(flash, n)` in front of the n-th one; it may take `copies()`. `atomic`: whole blocks are
+    written or not, as on an SD card.
     """
 
-    def __init__(self, blocks=64, block=4096, strict=True):
+    def __init__(self, blocks=64, block=4096, strict=True, atomic=False):
+        self.atomic = atomic
+        self.watch = None
         self.blocks = blocks
         self.block = block
         self.strict = strict
@@ -52,11 +56,39 @@ class Flash:
         self.seed = (self.seed * 1103515245 + 12345) & 0x7FFFFFFF
         return (self.seed >> 8) % n
 
-    def _op(self):
+    def copy(self):
+        """Return a second device with the same content."""
+        other = Flash(0, self.block, self.strict, self.atomic)
+        other.blocks = self.blocks
+        other.wear = [0] * self.blocks
+        other.data = bytearray(self.data)
+        other.view = memoryview(other.data)
+        other.seed = self.seed + self.ops
+        return other
+
+    def copies(self, tears):
+        """Yield copies in which the operation that is about to begin was cut, torn in each way."""
+        call, args = self._doing
+        for tear in tears:
+            other = self.copy()
+            other.cut_at = 0
+            other.tear = tear
+            try:
+                call(other, *args)
+            except PowerCut:
+                pass
+            other.restore()
+            other.ops = 0
+            yield other, tear
+
+    def _op(self, call, *args):
         if self.dead:
             raise PowerCut()
         n = self.ops
         self.ops = n + 1
+        if self.watch is not None:
+            self._doing = call, args
+            self.watch(self, n)
         if n == self.cut_at:
             self.dead = True
             return True
@@ -78,6 +110,10 @@ class Flash:
     def writeblocks(self, n, buf, off=None):
         if off is None:
             # plain block protocol (FAT): the block is erased first
+            if self.atomic:
+                for i in range(0, len(buf), self.block):
+                    self._write_block(n + i // self.block, memoryview(buf)[i : i + self.block])
+                return
             self._erase(n)
             for off in range(0, len(buf), PROGRAM):
                 self._program(n, memoryview(buf)[off : off + PROGRAM], off)
@@ -86,8 +122,16 @@ class Flash:
         for i in range(0, len(buf), PROGRAM):
             self._program(n, memoryview(buf)[i : i + PROGRAM], off + i)
 
+    def _write_block(self, n, buf):
+        cut = self._op(Flash._write_block, n, buf)
+        if not cut or self.tear == "all":
+            self.data[n * self.block : (n + 1) * self.block] = buf
+            self.erases += 1
+        if cut:
+            raise PowerCut()
+
     def _program(self, n, buf, off):
-        cut = self._op()
+        cut = self._op(Flash._program, n, buf, off)
         if self.fail_programs and not cut:
             self.fail_programs -= 1
             raise OSError(5)
@@ -120,7 +164,7 @@ class Flash:
         self.bytes_programmed += PROGRAM
 
     def _erase(self, n):
-        cut = self._op()
+        cut = self._op(Flash._erase, n)
         if not cut:
             if self.fail_erases:
                 self.fail_erases -= 1
