@@ -276,7 +276,9 @@ def _walk(db, f, plan, slices, counts, watched):
             _index.unwatch(watch)
 
 
-def _sorted(matches, order, keep):
+def _sorted(matches, order, keep, by_key):
+    # Equal ones are in key order, by whatever way they are found.
+    from .order import loads as in_order
     from .sort import Sorter
 
     sorter = Sorter(order, keep)
@@ -284,7 +286,13 @@ def _sorted(matches, order, keep):
         if m is None:
             yield None
         else:
-            sorter.add(m[1], (m[0], m[2]))
+            doc = m[1]
+            if isinstance(doc, dict):
+                for parts, _ in order:
+                    if isinstance(doc.get(parts[0]), (dict, list)):  # then the order of fields may count
+                        doc = in_order(m[2][record.text_start(m[2]) :])
+                        break
+            sorter.add(doc, (m[0], m[2]), None if by_key else m[0])
     for key, raw in sorter.items:
         yield key, record.decode(raw), raw
 
@@ -350,7 +358,7 @@ class Query:
         else:
             matches = _walk(db, self.filter, plan, slices, counts or [0], watched)
         if self.order is not None and not (plan is not None and plan.ordered):
-            matches = _sorted(matches, self.order, self.skip + self.limit if self.limit else 0)
+            matches = _sorted(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None)
         if self.skip or self.limit:
             matches = _cut(matches, self.skip, self.limit)
         return matches

@@ -87,11 +87,13 @@ class Sorter:
         self._keys = []
         self.items = []
 
-    def add(self, doc, item):
-        """Add `item`, which sorts where `doc` does, after those equal to it."""
+    def add(self, doc, item, tie=None):
+        """Add `item`, which sorts where `doc` does, after those equal to it or, given `tie` (bytes), by this."""
         spec = self._spec
         keys = self._keys
         new = [_key(doc, parts, desc) for parts, desc in spec]
+        if tie is not None:
+            new.append(tie)
         low = 0
         high = len(keys)
         if high and not self._before(new, keys[-1]):
@@ -113,5 +115,5 @@ class Sorter:
     def _before(self, a, b):
         for i in range(len(a)):
             if a[i] != b[i]:
-                return (a[i] < b[i]) != self._spec[i][1]
+                return (a[i] < b[i]) != (i < len(self._spec) and self._spec[i][1])
         return False

@@ -143,7 +143,10 @@ def of_record(raw, changes):
     """Return the changed document of a record (bytes); what is not changed keeps its order of fields."""
     if raw[0] < 8 and raw[0] & 2:
         raise QueryError("update: the stored value is not a document")
-    return apply(loads(raw[record.text_start(raw) :]), changes)
+    doc = apply(loads(raw[record.text_start(raw) :]), changes)
+    if "_tags" in doc:  # a record's last member
+        doc["_tags"] = doc.pop("_tags")
+    return doc
 
 
 # Places: the container and step of a path's end.
