@@ -34,6 +34,8 @@ class Store:
             stream.on_spill = self._spilled
             # the cache holds the tree; pages that are half empty may take a quarter more
             self._cachesize = cachesize + cachesize // 4
+        else:
+            log.before_compaction = self.commit  # space is freed by a commit
         self.put = self._put_ram if self.ram else self._put_log
         self._tree = None
         self._open()
