@@ -170,3 +170,12 @@ def test_the_emulator_keeps_what_was_written_before_a_cut(tmp_path):
     code = "with open('a', 'w') as f:\n    f.write('1')\nprint('written')\nwhile True:\n    pass\n"
     assert "written" in emulator.run(code, tmp_path / "f.bin", cut=2_000_000_000)
     assert emulator.run("print(open('a').read())", tmp_path / "f.bin") == "1\n"
+
+
+def test_the_frozen_library_runs_from_flash(run, tmp_path):
+    """Importing it costs at most 2 KB of heap on 32 bits, and well below half of what .mpy files cost."""
+    subprocess.run(["python3", ROOT / "ci" / "mip.py"], check=True, capture_output=True, timeout=100)
+    code = "import gc\ngc.collect()\na = gc.mem_alloc()\nimport microtetherdb\ngc.collect()\nprint(gc.mem_alloc() - a)"
+    frozen = int(run(code, "unix32"))
+    loaded = int(run(code, "unix32", path=[str(DIST / "mip")]))
+    assert frozen <= 2048 and frozen < loaded / 2, (frozen, loaded)

@@ -1,0 +1,67 @@
+"""README and example: what they show is executed, and prints what they say."""
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.M | re.S)
+SCRIPTS = [text for kind, text in BLOCKS if kind == "python" and ">>>" not in text]
+SESSIONS = [text for kind, text in BLOCKS if kind == "python" and ">>>" in text]
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_repl_sessions_print_what_the_readme_shows(run, session):
+    code, expected = [], []
+    for line in session.splitlines():
+        if line.startswith(">>> "):
+            text = line[4:].split("    #")[0].strip()
+            try:
+                compile(text, "README", "eval")
+                code.append("_r = %s\nif _r is not None: print(repr(_r))" % text)
+            except SyntaxError:
+                code.append(text)
+        else:
+            expected.append(line)
+    output = run("\n".join(code)).splitlines()
+    assert output == expected
+
+
+def test_scripts_print_what_they_should(run):
+    outputs = [run(text) for text in SCRIPTS]
+    assert outputs == ["31 [28, 29, 30]\n", "{'text': 'frost'}\nNone\n"]
+
+
+def test_commands_are_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^make ([a-z-]+)", "\n".join(text for kind, text in BLOCKS if kind == "sh"), re.M)
+    assert len(targets) > 6
+    for target in targets:
+        assert re.search(r"^%s:" % target, makefile, re.M), target
+    assert len(makefile.splitlines()) < 150
+
+
+def test_links_lead_somewhere():
+    for name in ("README.md", "boards/README.md", "docs/firmware.md", "docs/third-party.md"):
+        path = ROOT / name
+        for link in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
+            assert (path.parent / link).exists(), (name, link)
+
+
+def test_the_weather_example_finds_what_is_in_the_readings(run):
+    data = ROOT / "build" / "src" / "vega-datasets" / "seattle-weather.csv"
+    with open(data) as f:
+        days = list(csv.DictReader(f))
+    output = run(ROOT / "examples" / "weather.py", env={"MTDB_DATA": str(data)})
+    assert "stored %d days" % len(days) in output
+    for kind, count in Counter(day["weather"] for day in days).items():
+        assert re.search(r"%s +%d days" % (kind, count), output)
+    wettest = sorted(days, key=lambda day: -float(day["precipitation"]))[0]
+    assert "wettest: %s  %s mm" % (wettest["date"], wettest["precipitation"]) in output
+    hot = [day["date"] for day in days if float(day["temp_max"]) >= 33 and float(day["wind"]) < 3]
+    assert ", ".join(hot) in output
+    assert "a second later: 7 records, alarm: None" in output
