@@ -98,6 +98,12 @@ def header_boards(path):
     return match.group(1).split() if match else ["unix", "unix32"]
 
 
+def header_heap(path):
+    """Return the heap that a device script's second line asks for on UNIX32: `# heap: 190k`, a microcontroller's."""
+    match = re.search(r"^# heap: (\w+)$", path.read_text(), re.M)
+    return match.group(1) if match else None
+
+
 def pytest_collection_modifyitems(items):
     # The emulator's tests are the longest: first, so that parallel workers end together.
     items.sort(key=lambda item: "rp2" not in item.nodeid)

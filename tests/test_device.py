@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import header_boards
+from conftest import header_boards, header_heap
 
 DEVICE = Path(__file__).parent / "device"
 SCRIPTS = sorted(DEVICE.glob("test_*.py"))
@@ -11,5 +11,6 @@ SCRIPTS = sorted(DEVICE.glob("test_*.py"))
 
 @pytest.mark.parametrize("script, board", [pytest.param(s, b, id="%s-%s" % (s.stem, b)) for s in SCRIPTS for b in header_boards(s)])
 def test_device(run, script, board):
-    output = run(script, board, timeout=240 if board == "rp2" else 120)
+    heap = header_heap(script) if board == "unix32" else None
+    output = run(script, board, heap=heap, timeout=240 if board == "rp2" else 120)
     assert output.splitlines()[-1:] == ["OK"], output

@@ -1,4 +1,5 @@
 # boards: unix unix32 rp2
+# heap: 190k
 # SPEC section 6: the application's loop, tasks, context managers.
 import asyncio
 import os

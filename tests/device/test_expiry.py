@@ -1,4 +1,5 @@
 # boards: unix unix32 rp2
+# heap: 190k
 # SPEC section 3: expiry, with a clock that the test drives.
 import os
 from microtetherdb import MicroTetherDB, clock

@@ -1,4 +1,5 @@
 # boards: unix unix32 rp2
+# heap: 190k
 # SPEC section 1: opening and closing.
 import os
 import microtetherdb

@@ -1,4 +1,5 @@
-# boards: unix unix32 rp2
+# boards: unix unix32
+# heap: 190k
 # Issue "library" 5: RAM mode on a fragmented heap, quota, DBFull.
 import gc
 import sys

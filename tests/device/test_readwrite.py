@@ -1,4 +1,5 @@
 # boards: unix unix32 rp2
+# heap: 190k
 # SPEC section 2: reading and writing, in RAM and on file.
 import gc
 import os
