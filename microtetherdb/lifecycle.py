@@ -173,15 +173,15 @@ def expire(db, limit):
     return n
 
 
-def cleanup(db):
+def cleanup_steps(db):
     """Remove every expired record now; returns how many."""
-    db._enter()
-    try:
-        n = expire(db, 0)
-        if db._made >= db._next:
-            commit(db)
-        while db._expiry is not None and db._expiry.sweep(db._store):
-            pass
-        return n
-    finally:
-        db._lock.release()
+    n = 0
+    while True:
+        k = expire(db, _SLICE)
+        n += k
+        if k < _SLICE:
+            break
+        yield
+    while db._expiry is not None and db._expiry.sweep(db._store):
+        yield
+    return n

@@ -41,9 +41,21 @@ def unload(*names):
 
 
 def bind(db, name):
-    """Return the method `name` of `db`; raises `AttributeError` for an unknown name."""
+    """Return the method `name` of `db`; raises `AttributeError` for an unknown name.
+
+    A module has the method as a function, or its steps as a generator `name_steps`: then there
+    is also `name_async`, which shares the event loop.
+    """
+    base = name[:-6] if name.endswith("_async") else name
     for where, names in _WHERE:
-        if name in names:
-            function = getattr(module(where), name)
-            return lambda *args, **kw: function(db, *args, **kw)
+        if base in names:
+            m = module(where)
+            function = getattr(m, name, None)
+            if function is not None:
+                return lambda *args, **kw: function(db, *args, **kw)
+            function = getattr(m, base + "_steps", None)
+            if function is not None:
+                steps = module("steps")
+                run = steps.finish if base is name else steps.share
+                return lambda *args, **kw: run(db, function(db, *args, **kw))
     raise AttributeError("'MicroTetherDB' object has no attribute '%s'" % name)

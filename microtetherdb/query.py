@@ -491,16 +491,19 @@ def update_many(db, q, changes):
     Raises `QueryError` for malformed changes before any record is read. An error in one document
     leaves this one as it was and those before it changed.
     """
+    n = 0
+    for key, _ in _to_update(db, q, changes):
+        n += db.update(key, changes)
+    return n
+
+
+def _to_update(db, q, changes):
     from . import update
 
     paths = update.check(changes)
-    query = Query(q, fields=())
     # An index whose entries move under the walk is not used: key order needs no memory.
     without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
-    n = 0
-    for key, _ in Cursor(db, query, True, False, without):
-        n += db.update(key, changes)
-    return n
+    return Cursor(db, Query(q, fields=()), True, False, without)
 
 
 def _touches(a, b):
@@ -557,33 +560,52 @@ class _Examined:
             yield item
 
 
-def _all(db, generator):
-    # Run bounded steps, letting other threads in between them.
-    while True:
-        db._enter()
-        try:
-            next(generator)
-        except StopIteration as e:
-            return e.value
-        finally:
-            db._lock.release()
-
-
-def create_index(db, path):
+def create_index_steps(db, path):
     """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.
 
     Raises `QueryError` for a path that cannot be indexed, `DBFull`.
     """
     from . import index
 
-    _all(db, index.build(db, path))
+    yield from index.build(db, path)
 
 
-def drop_index(db, path):
+def drop_index_steps(db, path):
     """Remove an index; returns whether there was one."""
     from . import index
 
-    return bool(_all(db, index.drop(db, path)))
+    return (yield from index.drop(db, path))
+
+
+async def query_async(db, *args, **kw):
+    """As `query`, sharing the event loop."""
+    from .steps import collected
+
+    return await collected(find(db, *args, **kw))
+
+
+async def count_async(db, q=None):
+    """As `count`, sharing the event loop."""
+    n = 0
+    async for _ in Cursor(db, Query(q, fields=())):
+        n += 1
+    return n
+
+
+async def delete_many_async(db, q):
+    """As `delete_many`, sharing the event loop."""
+    n = 0
+    async for key, _ in Cursor(db, Query(q, fields=()), True, False):
+        n += db.delete(key)
+    return n
+
+
+async def update_many_async(db, q, changes):
+    """As `update_many`, sharing the event loop."""
+    n = 0
+    async for key, _ in _to_update(db, q, changes):
+        n += db.update(key, changes)
+    return n
 
 
 def indexes(db):
