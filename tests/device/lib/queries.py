@@ -7,15 +7,18 @@ SCALARS = (
     9007199254740993, -0.0, "", "a", "ab", "7", "n", "a\"b", "back\\slash", "line\nfeed", "\u00e9\u20ac", "{\"n\":7}", "n\":7", "null", "x" * 60,
     "x" * 60 + "y", "a\0b",
 )  # fmt: skip
+_COMMON = (7, 1, 70, 5.5, 1000000, True, "a")
 NAMES = ("n", "s", "a", "b", "x\"n", "tags")
 PATHS = ("n", "s", "a", "b", "a.n", "a.b", "b.n", "a.0", "a.1.n", "n.0", "x\"n", "tags", "a.tags")
 
 
 def value(depth=0):
     r = random.random()
-    if depth < 2 and r < 0.12:
+    if r < 0.2:
+        return random.choice(_COMMON)
+    if depth < 2 and r < 0.4:
         return [value(depth + 1) for _ in range(random.randrange(4))]
-    if depth < 2 and r < 0.24:
+    if depth < 2 and r < 0.5:
         return document(depth + 1)
     return random.choice(SCALARS)
 
