@@ -67,7 +67,7 @@ def _commit(log):
     # A commit is in order when the tree wrote nothing since the last one; else the store's.
     if log.before_compaction is not None:
         log.before_compaction()
-    elif not log.tree_wrote:
+    if not log.tree_wrote:
         log.commit()
 
 

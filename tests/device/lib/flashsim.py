@@ -30,8 +30,9 @@ class Flash:
         self.blocks = blocks
         self.block = block
         self.strict = strict
-        self.data = bytearray(b"\xff" * (blocks * block))
-        self.view = memoryview(self.data)
+        # Block by block, shared with copies until it is written to.
+        self.data = [b"\xff" * block] * blocks
+        self.own = bytearray(blocks)
         self.wear = [0] * blocks
         self.seed = 1
         self.cut_at = -1
@@ -58,13 +59,24 @@ class Flash:
 
     def copy(self):
         """Return a second device with the same content."""
-        other = Flash(0, self.block, self.strict, self.atomic)
-        other.blocks = self.blocks
-        other.wear = [0] * self.blocks
-        other.data = bytearray(self.data)
-        other.view = memoryview(other.data)
+        other = Flash(self.blocks, self.block, self.strict, self.atomic)
+        other.data = self.data[:]
+        self.own = bytearray(self.blocks)
         other.seed = self.seed + self.ops
         return other
+
+    def _owned(self, n):
+        if not self.own[n]:
+            self.data[n] = bytearray(self.data[n])
+            self.own[n] = 1
+        return self.data[n]
+
+    def size(self):
+        return self.blocks * self.block
+
+    def flip(self, pos, bit):
+        """Flip one bit, as a failing cell does."""
+        self._owned(pos // self.block)[pos % self.block] ^= 1 << bit
 
     def copies(self, tears):
         """Yield copies in which the operation that is about to begin was cut, torn in each way."""
@@ -100,12 +112,22 @@ class Flash:
         if self.fail_reads:
             self.fail_reads -= 1
             raise OSError(5)
-        at = n * self.block + off
         size = len(buf)
-        assert 0 <= at and at + size <= len(self.data), "read outside"
         self.reads += 1
         self.bytes_read += size
-        buf[:] = self.view[at : at + size]
+        n += off // self.block
+        off %= self.block
+        if off + size <= self.block:
+            buf[:] = memoryview(self.data[n])[off : off + size]
+            return
+        i = 0
+        buf = memoryview(buf)
+        while i < size:
+            m = min(size - i, self.block - off)
+            buf[i : i + m] = memoryview(self.data[n])[off : off + m]
+            i += m
+            n += 1
+            off = 0
 
     def writeblocks(self, n, buf, off=None):
         if off is None:
@@ -125,7 +147,8 @@ class Flash:
     def _write_block(self, n, buf):
         cut = self._op(Flash._write_block, n, buf)
         if not cut or self.tear == "all":
-            self.data[n * self.block : (n + 1) * self.block] = buf
+            self.data[n] = bytes(buf)
+            self.own[n] = 0
             self.erases += 1
         if cut:
             raise PowerCut()
@@ -135,15 +158,17 @@ class Flash:
         if self.fail_programs and not cut:
             self.fail_programs -= 1
             raise OSError(5)
-        at = n * self.block + off
-        old = bytes(self.view[at : at + PROGRAM])
+        n += off // self.block
+        off %= self.block
+        block = self._owned(n)
+        old = bytes(memoryview(block)[off : off + PROGRAM])
         new = bytearray(buf)
         if old != _ONES:
             for i in range(PROGRAM):
                 if new[i] == 0xFF:
                     new[i] = old[i]  # ones leave a cell as it is
                 elif self.strict and new[i] & ~old[i]:
-                    raise AssertionError("program sets bits at %d" % (at + i))
+                    raise AssertionError("program sets bits at %d of block %d" % (off + i, n))
                 else:
                     new[i] &= old[i]
         if cut:
@@ -157,7 +182,7 @@ class Flash:
                     new[i] |= old[i] & self._rand(256)
         elif n in self.bad_programs:
             new[self._rand(PROGRAM)] = 0
-        self.data[at : at + PROGRAM] = new
+        block[off : off + PROGRAM] = new
         if cut:
             raise PowerCut()
         self.programs += 1
@@ -171,17 +196,18 @@ class Flash:
                 raise OSError(5)
             if n in self.bad:
                 raise OSError(5)
-        at = n * self.block
         if cut:
             if self.tear == "none":
                 raise PowerCut()
             if self.tear != "all":
-                for i in range(at, at + self.block, 2):
+                block = self._owned(n)
+                for i in range(0, self.block, 2):
                     r = self._rand(65536)
-                    self.data[i] = r & 255
-                    self.data[i + 1] = r >> 8
+                    block[i] = r & 255
+                    block[i + 1] = r >> 8
                 raise PowerCut()
-        self.data[at : at + self.block] = b"\xff" * self.block
+        self.data[n] = b"\xff" * self.block
+        self.own[n] = 0
         self.wear[n] += 1
         self.erases += 1
         if cut:
@@ -198,7 +224,3 @@ class Flash:
         if self.dead:
             raise PowerCut()
         return 0
-
-    def flip(self, pos, bit):
-        """Flip one bit, as a failing cell does."""
-        self.data[pos] ^= 1 << bit

@@ -95,7 +95,7 @@ def workload(lab, target, rounds):
 
 def run(kind, long=False, seed=1):
     """Cut everywhere on a "region", "lfs" or "fat"; returns the lab."""
-    blocks, rounds = {"region": (12, 200), "lfs": (40, 130), "fat": (40, 130)}[kind]
+    blocks, rounds = {"region": (12, 200), "lfs": (32, 130), "fat": (32, 130)}[kind]
     lab = Lab(kind, blocks, read, more, seed=seed, depth=2, sample=5 if long else 23)
     lab.run(lambda lab, target: workload(lab, target, rounds * (4 if long else 1)))
     return lab
