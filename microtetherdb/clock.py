@@ -21,15 +21,22 @@ _UNIX_2000 = 946684800
 _TRUSTED = const(789004800)  # 2025-01-01: before that, no clock was ever set
 _MAX_OFF = const(5 * 366 * 86400)  # a longer power-off is taken for a wrong clock
 _STEP = const(2)  # seconds of difference to the ticks that make a step
-_META = "<BIIiBIB"  # version, session, line 0, skew, line, its time, lines that follow
+_META = "<BIIHiBIB"  # version, session, line 0 and its milliseconds, skew, line, its time, lines that follow
 _LINE = "<Bi"
 MAX_TTL = const(1 << 29)  # 17 years
 
 
 def wall():
     """Return the wall clock in seconds since 2000-01-01, whatever the port's epoch."""
-    t = int(time.time())
-    return t - _UNIX_2000 if time.gmtime(0)[0] == 1970 else t
+    return _wall()[0]
+
+
+def _wall():
+    # Seconds and milliseconds; most microcontrollers' clocks tell whole seconds only.
+    t = time.time()
+    s = int(t)
+    ms = int((t - s) * 1000)
+    return (s - _UNIX_2000 if time.gmtime(0)[0] == 1970 else s), ms
 
 
 class Clock:
@@ -50,15 +57,15 @@ class Clock:
         if persistent:
             if saved:
                 self._load(saved)
-            w = wall()
-            if self._line == 0 and w < _TRUSTED:
+            w, ms = _wall()
+            if w >= _TRUSTED:
+                self._synchronise(w, ms)
+            elif self._line == 0:
                 self._open_line()
-            elif w >= _TRUSTED:
-                self._synchronise(w)
             self._base = w - self._s
 
     def _load(self, saved):
-        _, self.session, self._s, self._skew, self._line, self._line_s, n = struct.unpack_from(_META, saved)
+        _, self.session, self._s, self._ms, self._skew, self._line, self._line_s, n = struct.unpack_from(_META, saved)
         at = struct.calcsize(_META)
         for i in range(n):
             line, offset = struct.unpack_from(_LINE, saved, at)
@@ -69,7 +76,7 @@ class Clock:
         """Return the state as bytes, for the tree."""
         self.seconds()
         raw = struct.pack(
-            _META, 1, self.session, self._s, self._skew, self._line, self._line_s, len(self._offsets)
+            _META, 1, self.session, self._s, self._ms, self._skew, self._line, self._line_s, len(self._offsets)
         )
         for line, offset in self._offsets.items():
             raw += struct.pack(_LINE, line, offset)
@@ -84,12 +91,17 @@ class Clock:
         self._line_s = 0
         self.changed = True
 
-    def _synchronise(self, w):
+    def _synchronise(self, w, ms):
         # The wall clock can be trusted: find line 0 again, then tie the provisional line to it.
         s = w - self._skew
-        if self._s == 0 or 0 <= s - self._s <= _MAX_OFF:
-            self._s = s
-        else:
+        gone = s - self._s
+        if self._s == 0 or 0 <= gone <= _MAX_OFF:
+            if gone or ms > self._ms:  # time never goes back, not even within a second
+                if ms < self._ms:
+                    self._line_s += 1
+                self._s = s
+                self._ms = ms
+        elif gone < -_STEP or gone > 0:
             self._skew = w - self._s
         if self._line:
             self._offsets[self._line] = self._s - self._line_s
@@ -122,7 +134,7 @@ class Clock:
             return False
         if w >= _TRUSTED:
             if self._line:
-                self._synchronise(w)
+                self._synchronise(w, self._ms)
             else:
                 self._skew = w - self._s
                 self.changed = True

@@ -77,7 +77,12 @@ def _mended():
 def _name(filename):
     if not isinstance(filename, str):
         return "device %d" % id(filename)
-    if filename == "flash:" or filename.startswith("/"):
-        return filename
+    return filename if filename == "flash:" else full_path(filename)
+
+
+def full_path(path):
+    """Return `path` with the current folder before it, unless it is absolute."""
+    if path.startswith("/"):
+        return path
     cwd = os.getcwd()
-    return (cwd if cwd.endswith("/") else cwd + "/") + filename
+    return (cwd if cwd.endswith("/") else cwd + "/") + path

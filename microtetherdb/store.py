@@ -18,7 +18,7 @@ class Store:
 
     def __init__(self, stream, pagesize, cachesize, log=None, mended=False):
         self._stream = stream
-        self._pagesize = pagesize
+        self.pagesize = pagesize
         self._cachesize = cachesize
         self.log = log
         self.ram = log is None
@@ -29,6 +29,7 @@ class Store:
         self._scan = None
         self._quota = cachesize
         self._left = cachesize // 3  # bytes of values until the quota is looked at
+        self.mirror = None  # called with (key, value) of each change while a backup runs
         self.on_full = None  # called to remove expired records; returns how many it removed
         if self.ram:
             stream.on_spill = self._spilled
@@ -41,7 +42,7 @@ class Store:
         self._open()
 
     def _open(self):
-        self._tree = btree.open(self._stream, pagesize=self._pagesize, cachesize=self._cachesize)
+        self._tree = btree.open(self._stream, pagesize=self.pagesize, cachesize=self._cachesize)
         self.get = self._tree.get
 
     # Failure and recovery
@@ -104,7 +105,7 @@ class Store:
         n = len(value)
         if self._tree is None:
             self.recover()
-        self._reserve(n + 2 * self._pagesize)
+        self._reserve(n + 2 * self.pagesize)
         self._scan = None
         try:
             self._tree[key] = value
@@ -112,6 +113,8 @@ class Store:
             self._undo(e)
         self._redo[key] = value
         self.log.step()
+        if self.mirror is not None:
+            self.mirror(key, value)
 
     def _put_ram(self, key, value):
         if self._bad:
@@ -121,6 +124,8 @@ class Store:
             self._room(self._size(len(value) + len(key)))
         self._scan = None
         self._tree[key] = value
+        if self.mirror is not None:
+            self.mirror(key, value)
 
     def _reserve(self, need):
         from .errors import DBFull
@@ -160,7 +165,7 @@ class Store:
         if self._tree is None:
             self.recover()
         if need:
-            self._reserve(need + 2 * self._pagesize * len(changes))
+            self._reserve(need + 2 * self.pagesize * len(changes))
         tree = self._tree
         self._scan = None
         try:
@@ -175,6 +180,7 @@ class Store:
         for key, value in changes:
             redo[key] = value
         self.log.step()
+        self._reflect(changes)
 
     def _apply_ram(self, changes, need, fresh):
         self._left -= need
@@ -199,6 +205,12 @@ class Store:
                 elif key in tree:
                     del tree[key]
             self._reraise(e)
+        self._reflect(changes)
+
+    def _reflect(self, changes):
+        if self.mirror is not None:
+            for key, value in changes:
+                self.mirror(key, value)
 
     def delete(self, key):
         """Remove one key (str or bytes); returns 0 or 1."""
@@ -209,6 +221,8 @@ class Store:
             del self._tree[key]
         except KeyError:
             return 0
+        if self.mirror is not None:
+            self.mirror(key, None)
         return 1
 
     def _delete_log(self, key):
@@ -225,6 +239,8 @@ class Store:
             self._undo(e)
         self._redo[key] = None
         self.log.step()
+        if self.mirror is not None:
+            self.mirror(key, None)
         return 1
 
     def read(self, key):
@@ -255,7 +271,7 @@ class Store:
     def _rebuild(self):
         # Deletes left many pages nearly empty: copy what there is into a new tree.
         stream = self._stream.another()
-        tree = btree.open(stream, pagesize=self._pagesize, cachesize=self._cachesize)
+        tree = btree.open(stream, pagesize=self.pagesize, cachesize=self._cachesize)
         for key, value in self.scan():
             tree[key] = value
         self._drop()
@@ -269,9 +285,9 @@ class Store:
 
     def _size(self, n):
         # Berkeley DB: 9 bytes of header and 2 of index; long values in pages of their own.
-        if n < (self._pagesize - 20) // 2 - 14:
+        if n < (self.pagesize - 20) // 2 - 14:
             return (n + 14) & ~3
-        return (n // (self._pagesize - 20) + 1) * (self._pagesize + 40) * 2 // 3
+        return (n // (self.pagesize - 20) + 1) * (self.pagesize + 40) * 2 // 3
 
     # Scans
 
@@ -364,5 +380,10 @@ class Store:
             self.commit()
         finally:
             self._drop()
-            if self.log is not None:
-                self.log.close()
+            log = self.log
+            if log is not None:
+                try:
+                    if self._redo:  # the commit failed: nothing of it may be committed now
+                        log.rollback()
+                finally:
+                    log.close()
