@@ -119,7 +119,7 @@ def _scan(db, f, slices):
                     start = key + b"\0"
                     break
         except OSError as e:
-            store._reraise(e)
+            store._broken(e)
 
 
 def _matches(f, raw, exact):
@@ -550,7 +550,7 @@ class _Examined:
         self._tree = self
         self._scan = None
         self._real = db._store
-        self._reraise = db._store._reraise
+        self._broken = db._store._broken
         self.count = 0
 
     def items(self, start):

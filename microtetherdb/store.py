@@ -43,7 +43,7 @@ class Store:
 
     def _open(self):
         self._tree = btree.open(self._stream, pagesize=self.pagesize, cachesize=self._cachesize)
-        self.get = self._tree.get
+        self.get = self._tree.get if self.ram else self._get_log
 
     # Failure and recovery
 
@@ -52,7 +52,8 @@ class Store:
         self._scan = None
         tree = self._tree
         self._tree = None
-        self.get = self._get_late
+        if self.ram:
+            self.get = None
         if tree is not None:
             self._stream.dead = True
             try:
@@ -61,9 +62,19 @@ class Store:
                 pass  # its pages were not to be written anyway
             self._stream.dead = False
 
-    def _get_late(self, key):
-        self.recover()
-        return self._tree.get(key)
+    def _get_log(self, key):
+        if self._tree is None:
+            self.recover()
+        try:
+            return self._tree.get(key)
+        except BaseException as e:
+            self._broken(e)
+
+    def _broken(self, error):
+        # C code was left in the middle: what it has in RAM is not to be trusted.
+        if self.log is not None:
+            self._drop()
+        self._reraise(error)
 
     def recover(self):
         """Bring the tree back to all that was acknowledged."""
@@ -321,7 +332,7 @@ class Store:
             except StopIteration:
                 return
             except OSError as e:
-                self._reraise(e)
+                self._broken(e)
             yield item
             if self._scan is not token:
                 last = item if what else item[0]
