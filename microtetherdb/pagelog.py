@@ -377,7 +377,6 @@ class PageLog(io.IOBase):
         """Go back to the last commit, by what the medium holds."""
         from .recovery import recover
 
-        self.error = None
         self._reset()
         recover(self)
 
@@ -421,14 +420,19 @@ class PageLog(io.IOBase):
         self.medium.stats(out)
         return out
 
+    def check_page(self, page):
+        """Read a page's frames; returns None or what is wrong with them."""
+        try:
+            self.get(page, self.page_buffer())
+        except (DBCorrupt, OSError) as e:
+            return str(e)
+
     def check(self):
         """Yield a line for each problem found while reading every page's frames."""
-        page = self.page_buffer()
-        for i in range(self.pages):
-            try:
-                self.get(i, page)
-            except (DBCorrupt, OSError) as e:
-                yield str(e)
+        for page in range(self.pages):
+            problem = self.check_page(page)
+            if problem:
+                yield problem
 
     def close(self):
         """Commit, with a checkpoint if opening would otherwise read much, and let go of the medium."""

@@ -1,0 +1,108 @@
+"""Workload of the power-cut tests of the whole database, and what must be there after a cut."""
+
+import random
+
+from cutlab import Lab
+from microtetherdb import MicroTetherDB, lock
+
+
+def _open(target, **kw):
+    return MicroTetherDB(target, in_memory=False, retry_delay=0, **kw)
+
+
+def contents(db):
+    report = db.check()
+    if not report["ok"]:
+        raise AssertionError(report["problems"])
+    for key in db.keys():
+        if (db.ttl(key) is not None) != key.startswith("ttl"):
+            raise AssertionError("TTL of " + key)
+    return dict(db.items())
+
+
+def read(target):
+    db = _open(target)
+    got = contents(db)
+    # not closed: the next power cut comes
+    store, db._store = db._store, None
+    store.log.medium.close()
+    lock.open_files.remove(db._name)
+    return got
+
+
+def more(target, changes):
+    with _open(target) as db:
+        for key, value in changes:
+            db.put(key, value)
+        db.put("n", {"again": 1})
+        db.delete("n")
+    return read(target)
+
+
+def workload(lab, target, rounds, **kw):
+    rnd = random
+    rnd.seed(9)
+    db = _open(target, **kw)
+
+    def settled():
+        # The database flushes by itself, too.
+        if not db._store.dirty():
+            lab.flushed()
+
+    def put(key, value, **kw):
+        if kw.get("tags"):
+            lab.did((key, dict(value, _tags=kw["tags"])))
+        else:
+            lab.did((key, value))
+        db.put(key, value, **kw)
+
+    db.create_index("room")
+    db.flush()
+    for i in range(rounds):
+        key = "k%d" % rnd.getrandbits(6)
+        kind = rnd.getrandbits(4)
+        doc = {"n": i, "room": "r%d" % (i % 5), "text": "x" * rnd.getrandbits(6)}
+        if kind < 2:
+            if key in db:
+                lab.did((key, None))
+                db.delete(key)
+        elif kind < 4:
+            put("ttl%d" % (i % 20), doc, ttl=1000000)
+        elif kind < 6:
+            put("tag%d" % (i % 20), doc, tags=["a", "b%d" % (i % 3)])
+        elif kind < 7:
+            batch = {"b%d" % rnd.getrandbits(5): dict(doc, n=j) for j in range(5)}
+            lab.did(*batch.items())
+            db.put_batch(list(batch.items()))
+        elif kind < 8:
+            gone = [k for k in ("b%d" % rnd.getrandbits(5) for _ in range(4)) if k in db]
+            lab.did(*((k, None) for k in gone))
+            db.delete_batch(gone)
+        elif kind < 9:
+            put(key, dict(doc, long="y" * 900))
+        else:
+            put(key, doc)
+        settled()
+        if i % 25 == 24:
+            db.flush()
+            lab.flushed()
+        if i % 70 == 69:
+            db.close()
+            lab.flushed()
+            db = _open(target, **kw)
+        if i == rounds * 3 // 5:
+            lab.did((None, None))
+            db.delete(purge=True)
+            db.flush()
+            lab.flushed()
+            db.create_index("n")
+    db.close()
+    lab.flushed()
+
+
+def run(kind, long=False, seed=1, **kw):
+    """Cut everywhere on a "region", "lfs" or "fat"; returns the lab."""
+    blocks, rounds = {"region": (16, 120), "lfs": (40, 100), "fat": (40, 100)}[kind]
+    lab = Lab(kind, blocks, read, more, seed=seed, depth=2, sample=5 if long else 40, value={"the": "cut"})
+    lab.run(lambda lab, target: workload(lab, target, rounds * (4 if long else 1), **kw))
+    return lab

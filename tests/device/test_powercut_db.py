@@ -1,0 +1,17 @@
+# boards: unix unix32
+"""SPEC 5: after a power cut everything flushed is there, whole operations only, in order, and check() is clean."""
+
+import gc
+import sys
+
+import dbcuts
+
+LONG = "long" in getattr(sys, "argv", ())
+
+for kind in ("lfs", "fat", "region"):
+    lab = None
+    gc.collect()
+    lab = dbcuts.run(kind, LONG)
+    print(kind, "cuts", lab.cuts, "during recovery", lab.second)
+    assert lab.cuts > 200
+print("OK")
