@@ -18,6 +18,7 @@ PROGRAMS = {
     "unix32": ROOT / "dist" / "UNIX32" / "micropython",
     "stock": ROOT / "build" / "stock" / "micropython",
 }
+collect_ignore = ["device"]  # MicroPython scripts, run by test_device.py
 BOARDS = ("unix", "unix32", "rp2")
 
 
