@@ -7,7 +7,6 @@ PORT ?=
 PYTEST_ARGS ?= -n 2
 DATA := build/src/vega-datasets/seattle-weather.csv
 VENV := build/venv/bin
-export MPY_DIR PICO_SDK_PATH IDF_PATH
 
 .PHONY: help run test test-nightly bench release boards firmware try flash clean distclean tools data lint mip
 
