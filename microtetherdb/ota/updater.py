@@ -1,8 +1,9 @@
 """The update itself: check, download, verify, activate; then, after the restart, confirm or roll back.
 
 The journal (a small JSON file) holds what must outlive a restart: `download` [sha256, offset], `trial` [version, security,
-target slot, whether the slot's state can be taken for this trial's], `failed` [versions], `version` (last confirmed), `security` (highest confirmed). Every change of it and of the slots is one atomic step;
-`docs/update.md` has the table of the states between them.
+target slot, whether the slot's state can be taken for this trial's], `failed` [versions], `version` (last confirmed),
+`security` (highest confirmed). Every change of it and of the slots is one atomic step; `docs/update.md` has the table of the
+states between them.
 """
 
 import asyncio

@@ -31,8 +31,9 @@ gc.collect()
 start = time.ticks_ms()
 assert verify(KEY, b"sample", SAMPLE)
 print("one verification: %d ms" % time.ticks_diff(time.ticks_ms(), start))
-assert not verify(KEY, b"Sample", SAMPLE)
-if sys.platform != "rp2":
+assert not verify(KEY, b"sample", SAMPLE[:32] + bytes(32))
+if sys.platform != "rp2":  # in the emulator one verification takes 20 s
+    assert not verify(KEY, b"Sample", SAMPLE)
     assert verify(KEY, b"test", TEST)
     assert not verify(KEY, b"sample", TEST)
     for i in range(64):  # every byte of the signature counts
