@@ -33,7 +33,8 @@ def _crypto():
         from cryptography.hazmat.primitives.asymmetric import ec, utils
     except ImportError:
         venv = Path(__file__).resolve().parent.parent / "build" / "venv"
-        if Path(sys.prefix) != venv and (venv / "bin" / "python").exists() and Path(sys.argv[0]).resolve() == Path(__file__).resolve():
+        own = Path(sys.argv[0]).resolve() == Path(__file__).resolve()
+        if own and Path(sys.prefix) != venv and (venv / "bin" / "python").exists():
             os.execv(venv / "bin" / "python", ["python", *sys.argv])
         raise Refused("the Python package 'cryptography' is missing; run: make tools")
     return ec, utils, hashes, serialization

@@ -267,6 +267,11 @@ def test_damaged_image_refused_and_old_one_boots(device, serve, damage, error, h
     assert "CONFIRMED" in device.boot()[0]
 
 
+def test_bounded_memory_cancelling_and_a_free_loop(run):
+    """An image of 1 MB with a heap of 96 KB."""
+    assert run("ota_bounded.py", "unix32", heap="96k").endswith("OK\n")
+
+
 def test_http_errors_and_redirects(device, serve):
     device.publish()
     url, _ = serve(device.web)

@@ -26,6 +26,15 @@ with MicroTetherDB(sys.argv[1], in_memory=False) as db:
     print(len(db.query({"tags": "odd"})))
 """
 
+OPEN = """
+import sys
+from microtetherdb import MicroTetherDB, DBCorrupt
+try:
+    MicroTetherDB(sys.argv[1], in_memory=False)
+except DBCorrupt as e:
+    print(e)
+"""
+
 
 @pytest.fixture
 def device(tmp_path, key):  # noqa: F811
@@ -69,6 +78,5 @@ def test_newer_format_is_refused_unchanged_and_the_update_rolled_back(device, ru
     assert "FAILED" in out and "format 2" in out and status == launch.RESTART
     assert "REFUSED FailedBefore" in device.boot(device.where)[0]
     assert db.read_bytes() == data
-    code = "import sys\nfrom microtetherdb import MicroTetherDB, DBCorrupt\ntry:\n    MicroTetherDB(sys.argv[1], in_memory=False)\nexcept DBCorrupt as e:\n    print(e)"
-    assert "format 2, this is format 1" in run(code, args=[db])
+    assert "format 2, this is format 1" in run(OPEN, args=[db])
     assert db.read_bytes() == data

@@ -18,12 +18,9 @@ import fetch  # noqa: E402
 import packages  # noqa: E402
 import release  # noqa: E402
 import updates  # noqa: E402
-from common import DIST, lock  # noqa: E402
+from common import DIST, lock, source_date  # noqa: E402
 
-ESP32 = {
-    name: {"port": "esp32", "mcu": mcu, "product": name}
-    for name, mcu in (("ESP32_GENERIC", "esp32"), ("ESP32_GENERIC_S3", "esp32s3"), ("ESP32_GENERIC_C3", "esp32c3"))
-}
+ESP32 = ("ESP32_GENERIC", "ESP32_GENERIC_S3", "ESP32_GENERIC_C3")
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +30,17 @@ def key(tmp_path_factory):
     return path
 
 
-def _dist(folder, key, monkeypatch_idf):
+def _dist(folder, key, source=DIST):
     """A release folder of the real images that are built here and of stand-ins for the ESP32's, which cannot be."""
     rows = []
-    for name, spec in [("UNIX", release.board("UNIX")), ("RPI_PICO", {"port": "rp2", "mcu": "rp2040", "product": "Pico"}), *ESP32.items()]:
+    for name in ("UNIX", "RPI_PICO", *ESP32):
+        spec = release.board(name)
         out = folder / name
         out.mkdir(parents=True)
         if name == "UNIX":
-            shutil.copy(DIST / "UNIX" / "micropython", out)
+            shutil.copy(source / "UNIX" / "micropython", out)
         elif name == "RPI_PICO":
-            real = sorted((DIST / name).glob("*.uf2")) + sorted((DIST / name).glob("*.bin")) if (DIST / name).is_dir() else []
+            real = [*(source / name).glob("*.uf2"), *(source / name).glob("*.bin")]
             for path in real:
                 shutil.copy(path, out)
             if not real:
@@ -65,10 +63,12 @@ def dist(tmp_path_factory, key):
     idf = tmp_path_factory.mktemp("idf")
     (idf / "LICENSE").write_text("stand-in for the licence text of ESP-IDF\n")
     os.environ.setdefault("IDF_PATH", str(idf))
+    os.environ["SOURCE_DATE_EPOCH"] = str(source_date())
     with lock():
         fetch.fetch("mbedtls", "pico-sdk", "tinyusb")
         packages.require("rp2")
-    yield _dist(tmp_path_factory.mktemp("dist"), key, idf)
+    yield _dist(tmp_path_factory.mktemp("dist"), key)
+    del os.environ["SOURCE_DATE_EPOCH"]
     if os.environ["IDF_PATH"] == str(idf):
         del os.environ["IDF_PATH"]
 
@@ -163,7 +163,7 @@ def test_flashing_page_in_a_real_browser(dist, tmp_path):
 
 
 def test_same_input_gives_the_same_release(dist, key, tmp_path):
-    again = _dist(tmp_path / "again", key, None)
+    again = _dist(tmp_path / "again", key, dist)
     for path in sorted(p for p in dist.rglob("*") if p.is_file()):
         assert path.read_bytes() == (again / path.relative_to(dist)).read_bytes(), path
 
@@ -223,3 +223,10 @@ def test_two_builds_of_one_commit_in_different_folders_give_the_same_bytes(tmp_p
     # the .elf holds the paths of its sources for the debugger
     for name, digest in found[0].items():
         assert name.endswith(".elf") or found[1][name] == digest, name
+
+
+def test_components_are_those_of_third_party_md():
+    text = (ROOT / "docs" / "third-party.md").read_text()
+    for port in ("unix", "rp2", "esp32"):
+        for name, _ in release.components(port):
+            assert name == "MicroTetherDB" or "| " + name in text, name

@@ -14,7 +14,7 @@ class BadSignature(OTAError):
 
 
 class WrongBoard(OTAError):
-    """Made for another board, variant or chip."""
+    """Made for another board or variant."""
 
 
 class OldSecurity(OTAError):

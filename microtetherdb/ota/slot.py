@@ -6,7 +6,8 @@ A board has two slots: one runs, the other takes the next image. A backend gives
 - `status()` -> `(running, target)`, each one of the states below.
 - `check(head)`: raise BadImage unless the image that starts with `head` (its first 4096 bytes or all of it) can run here.
 - `begin(size)`: make the target ready to be written from offset 0 (raises TooLarge); `write(offset, buf)`: in order, `offset` a
-  multiple of 4096, `len(buf)` 4096 except at the end; `readinto(offset, buf)`: read the target back; `finish()`: all written is durable.
+  multiple of 4096, `len(buf)` 4096 except at the end; `readinto(offset, buf)`: read the target back; `finish()`: all that was
+  written is durable.
 - `activate()`: boot the target next, once and on trial. One atomic write: before it the old image boots, after it the new one.
 - `confirm()`: the running image is good for ever. `rollback()`: it is not; boot the other from now on (may restart at once).
 - `restart()`: does not return.

@@ -217,8 +217,9 @@ class Updater:
     def confirm(self, test):
         """Finish the trial of the running image: True when it has been confirmed now, False when it was not on trial.
 
-        `test`: path of a database that is opened and read, or a function that returns a true value when all is well. If it fails, the
-        version is remembered as failed and rolled back: restarts into the old image, or raises SelfTestFailed where that returns.
+        `test`: path of a database that is opened and read, or a function that returns a true value when all is well. If it
+        fails, the image is rolled back (restarts into the old one, or raises SelfTestFailed where that returns) and its version
+        remembered as failed.
         """
         self._settle()
         if self.slot.status()[0] == slots.VALID:
