@@ -4,7 +4,7 @@ A compiled filter is a tree of closures `f(document) -> bool`, made once for eac
 """
 
 from .errors import QueryError
-from .operators import bad, check, conditions, element, equal, first_is_operator, is_regex, whole_number, _searcher
+from .operators import bad, between, check, conditions, element, equal, first_is_operator, is_regex, whole_number, _searcher
 from .order import MISSING, ORDERED, loads
 
 _DEPTH = 12  # of logical operators, $not and $elemMatch
@@ -65,7 +65,7 @@ def _walk_array(array, parts, i, found):
 
 def _on_value(cond):
     # A condition as a function of the one value at a plain field.
-    negated, test, whole = cond
+    negated, test, whole = cond[:3]
     if isinstance(test, list):
         return _unless([_on_value(t) for t in test])
     if whole:
@@ -97,7 +97,7 @@ def _unless(tests):
 
 def _on_path(cond, parts):
     # A condition as a function of a document.
-    negated, test, whole = cond
+    negated, test, whole = cond[:3]
     if isinstance(test, list):
         return _unless([_on_path(t, parts) for t in test])
 
@@ -117,7 +117,7 @@ def _on_path(cond, parts):
 
 def _on_tags(cond, parts):
     # "tags": the tags given to put, kept under _tags, and a document's own field.
-    negated, test, whole = cond
+    negated, test, whole = cond[:3]
     if isinstance(test, list):
         return _unless([_on_tags(t, parts) for t in test])
     own = _on_path((False, test, whole), parts)
@@ -135,63 +135,75 @@ def _on_tags(cond, parts):
 
 def _field(name, conds):
     # All conditions on a plain field of a document.
+    missing = MISSING  # cells are found at once, globals and builtins are not
+    of = type
+    array = list
+    tests = [_on_value(c) for c in conds]
+    # Of a value that is no array, as most are, no more than its tests.
+    scalar = [t if isinstance(c[1], list) else _negation(c[1]) if c[0] else c[1] for c, t in zip(conds, tests)]
+    first = scalar[0]
     if len(conds) == 1:
-        negated, test, whole = conds[0]
-        if not negated and not whole:
-            # The commonest case without a further call.
-            def some(doc):
-                v = doc.get(name, MISSING)
-                if test(v):
-                    return True
-                if type(v) is list:
-                    for e in v:
-                        if test(e):
-                            return True
-                return False
+        test = tests[0]
+        if conds[0][2]:  # of an array no more either
+            return lambda doc: first(doc.get(name, missing))
 
-            return some
-        on_value = _on_value(conds[0])
-        return lambda doc: on_value(doc.get(name, MISSING))
-    if any(isinstance(c[1], list) for c in conds):
-        tests = [_on_value(c) for c in conds]
+        def one(doc):
+            v = doc.get(name, missing)
+            return first(v) if of(v) is not array else test(v)
 
-        def every(doc):
-            v = doc.get(name, MISSING)
-            for t in tests:
-                if not t(v):
-                    return False
-            return True
+        return one
+    if len(conds) == 2:
+        second = scalar[1]
+        within = between(conds[0], conds[1])
+        if within is not None:
 
-        return every
-    array_tests = None
+            def bounded(doc):
+                v = doc.get(name, missing)
+                if of(v) is not array:
+                    return within(v)
+                return tests[0](v) and tests[1](v)
 
-    def field(doc):
-        v = doc.get(name, MISSING)
-        if type(v) is not list:
-            for negated, test, _ in conds:
-                if test(v) == negated:
-                    return False
-            return True
-        nonlocal array_tests
-        if array_tests is None:
-            array_tests = [_on_value(c) for c in conds]
-        for t in array_tests:
+            return bounded
+
+        def both(doc):
+            v = doc.get(name, missing)
+            if of(v) is not array:
+                return first(v) and second(v)
+            return tests[0](v) and tests[1](v)
+
+        return both
+
+    def every(doc):
+        v = doc.get(name, missing)
+        for t in tests if of(v) is array else scalar:
             if not t(v):
                 return False
         return True
 
-    return field
+    return every
+
+
+def _negation(test):
+    return lambda v: not test(v)
 
 
 def conjunction(tests):
     """Return the function that tells whether all of `tests` hold."""
-    if len(tests) == 1:
+    n = len(tests)
+    if n == 1:
         return tests[0]
-    if len(tests) == 2:
+    if n == 2:
         a, b = tests
         return lambda doc: a(doc) and b(doc)
     if not tests:
         return lambda doc: True
+    if n == 3:
+        a, b, c = tests
+        return lambda doc: a(doc) and b(doc) and c(doc)
+    if n < 7:
+        a, b, c = tests[:3]
+        d = conjunction(tests[3:])
+        return lambda doc: a(doc) and b(doc) and c(doc) and d(doc)
 
     def all_of(doc):
         for t in tests:
@@ -203,6 +215,10 @@ def conjunction(tests):
 
 
 def _any_of(tests, yes):
+    if len(tests) == 2 and yes:
+        a, b = tests
+        return lambda doc: a(doc) or b(doc)
+
     def any_of(doc):
         for t in tests:
             if t(doc):

@@ -2,7 +2,7 @@
 
 A condition is a tuple `(negated, test, whole)`. `test(value)` looks at one value; an array at the
 end of a path is tested as a whole and, unless `whole`, by each of its elements. `$not` is
-`(True, [conditions], False)`: all of them, negated.
+`(True, [conditions], False)`: all of them, negated. A comparison has a fourth item, for `between`.
 """
 
 from .errors import QueryError
@@ -114,50 +114,92 @@ def _simple(x):
 
 def _gt(x, c):
     a, b = _simple(x)
+    of = type  # a cell is found at once, a builtin is not
     if a is None:
         return _compare("$gt", x, lambda p, q: p > q, c)
 
     def gt(v):
-        t = type(v)
+        t = of(v)
         return (t is a or t is b) and v > x
 
-    return [(False, gt, False)]
+    return [(False, gt, False, ("$gt", a, b, x))]
 
 
 def _gte(x, c):
     a, b = _simple(x)
+    of = type  # a cell is found at once, a builtin is not
     if a is None:
         return _compare("$gte", x, lambda p, q: p >= q, c)
 
     def gte(v):
-        t = type(v)
+        t = of(v)
         return (t is a or t is b) and v >= x
 
-    return [(False, gte, False)]
+    return [(False, gte, False, ("$gte", a, b, x))]
 
 
 def _lt(x, c):
     a, b = _simple(x)
+    of = type  # a cell is found at once, a builtin is not
     if a is None:
         return _compare("$lt", x, lambda p, q: p < q, c)
 
     def lt(v):
-        t = type(v)
+        t = of(v)
         return (t is a or t is b) and v < x
 
-    return [(False, lt, False)]
+    return [(False, lt, False, ("$lt", a, b, x))]
 
 
 def _lte(x, c):
     a, b = _simple(x)
+    of = type  # a cell is found at once, a builtin is not
     if a is None:
         return _compare("$lte", x, lambda p, q: p <= q, c)
 
     def lte(v):
-        t = type(v)
+        t = of(v)
         return (t is a or t is b) and v <= x
 
-    return [(False, lte, False)]
+    return [(False, lte, False, ("$lte", a, b, x))]
+
+
+def between(first, second):
+    """Return one test for two bounds of the same type, or None."""
+    if len(first) < 4 or len(second) < 4:
+        return None
+    op, a, b, low = first[3]
+    op2, a2, b2, high = second[3]
+    if op[1] == "l":
+        op, op2, low, high = op2, op, high, low
+    if a is not a2 or b is not b2 or op[1] != "g" or op2[1] != "l":
+        return None
+    of = type
+    if op == "$gte" and op2 == "$lt":
+
+        def within(v):
+            t = of(v)
+            return (t is a or t is b) and low <= v < high
+
+    elif op == "$gte":
+
+        def within(v):
+            t = of(v)
+            return (t is a or t is b) and low <= v <= high
+
+    elif op2 == "$lt":
+
+        def within(v):
+            t = of(v)
+            return (t is a or t is b) and low < v < high
+
+    else:
+
+        def within(v):
+            t = of(v)
+            return (t is a or t is b) and low < v <= high
+
+    return within
 
 
 def _array(op, x, c):
@@ -183,8 +225,10 @@ def _member(x, c, op="$in"):
             strings.add(m)
         else:
             tests.append(equal(m))
+    of = type
+    text = str
     if not tests:
-        return lambda v: type(v) is str and v in strings
+        return lambda v: of(v) is text and v in strings
     if len(tests) == 1 and not strings:
         return tests[0]
 
@@ -209,7 +253,8 @@ def _nin(x, c):
 
 def _exists(x, c):
     no = x is None or x is False or kind(x) == 2 and x == 0
-    return [(no, lambda v: v is not MISSING, True)]
+    missing = MISSING
+    return [(no, lambda v: v is not missing, True)]
 
 
 def _contains(x, c):
@@ -470,7 +515,7 @@ def conditions(d, c):
 
 def element(cond):
     """Return a condition as a test of one value that is not looked into."""
-    negated, test, _ = cond
+    negated, test = cond[:2]
     if isinstance(test, list):
         tests = [element(t) for t in test]
 

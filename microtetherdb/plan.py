@@ -5,6 +5,8 @@ are never parsed. It agrees with the writer: compact JSON as MicroPython's `json
 non-ASCII characters as UTF-8, control characters, quotes and backslashes escaped.
 """
 
+from micropython import const
+
 from . import index as _index
 from .keys import after
 from .order import entry, kind
@@ -19,7 +21,7 @@ _HIGH = {2: b"\x23", 3: b"\x31", 8: b"\x52"}
 class Plan:
     """`index` (None: scan), `ranges` [(start, end)] of entries, `exact`: all in them match.
 
-    `single`: one value of the index, which no record has twice; `ordered`: in the order of the sort.
+    `single`: one value of the index; `once`: no record is in the ranges twice; `ordered`: in the order of the sort.
     """
 
     def __init__(self):
@@ -27,6 +29,7 @@ class Plan:
         self.ranges = None
         self.exact = False
         self.single = False
+        self.once = False
         self.ordered = False
         self.descending = False
 
@@ -156,6 +159,8 @@ def choose(db, f, order, without=()):
         plan.index = by_order
         plan.ranges = [(by_order.prefix, after(by_order.prefix))]
         plan.exact = not f.fields
+    if plan.index is not None:
+        plan.once = plan.single or not plan.index.flags & _index.MULTI
     if plan.index is not None and plan.index is by_order:
         plan.ordered = True
         plan.descending = order[0][1]
@@ -280,18 +285,58 @@ def _float(x):
         return _INFINITY if x > 0 else -_INFINITY
 
 
-def prefilter(found):
-    """Return `f(raw) -> bool` that tells whether a record may match, or None when there is nothing to look for."""
-    if not found:
+_IDLE = const(60)
+
+
+def prefilter(found, number=None):
+    """Return `f(raw)`: False if a record cannot match; None once looking has turned out not to be worth it.
+
+    `found`: what `needles` gave, or some of it; `number`: what `probe` gave. Returns None when there
+    is nothing to look for.
+    """
+    if not found and number is None:
         return None
+    # A test that rejects less than one record in four costs more than it saves: it is left out.
+    idle = idle_number = 0
+    if number is not None:
+        key, low, high = number
+        width = len(key)
 
     def may(raw):
-        for some in found:
-            for literal in some:
-                if literal in raw:
-                    break
-            else:
+        nonlocal found, idle, number, idle_number
+        if found:
+            for some in found:
+                for literal in some:
+                    if literal in raw:
+                        break
+                else:
+                    idle -= 3
+                    return False
+            idle += 1
+            if idle > _IDLE:
+                found = None
+        if number is not None:
+            at = raw.find(key) + width
+            if at < width:
+                idle_number -= 3
                 return False
+            # Where the key occurs twice, any of them may be the one: parse.
+            if raw.find(key, at) < 0:
+                c = raw[at]
+                if 45 <= c < 58:  # a minus sign or a digit
+                    v = float(raw[at : raw.find(b",", at)].rstrip(b"}] "))
+                    # beyond 2**24 a float may not be the number that is written there
+                    if (v < low or v > high) and -16777216 < v < 16777216:
+                        idle_number -= 3
+                        return False
+                elif c != 91:  # not an array either
+                    idle_number -= 3
+                    return False
+            idle_number += 1
+            if idle_number > _IDLE:
+                number = None
+        elif not found:
+            return None
         return True
 
     return may

@@ -12,6 +12,7 @@ from . import record
 from .errors import QueryError
 from .match import compile, whole_number
 
+_NO = object()
 _TICK = 8  # records between two chances to let others run
 _CHANGES = 256  # records that may move in an index while a query walks through it
 
@@ -27,41 +28,57 @@ def _sliced(items, tick):
             yield item[0], tick
 
 
-def _wrapped(f, raw):
-    # A value that is not a document but has tags: only these can be asked for.
-    return f.test(loads(raw[record.text_start(raw) :])) if f.only_tags else False
+def _accept(db, f, exact=False):
+    # Return `g(raw)`: the document of a record that matches, or _NO. `exact`: it is known to match, if it has not expired.
+    test = f.test
+    fields = f.fields and not exact
+    text_start = record.text_start
+    in_order = None
+    if f.ordered:
+        from .order import loads as in_order
+
+    def accept(raw):
+        if raw[0] < 8:
+            if record.expired(raw, db._clock):
+                return _NO
+            if raw[0] & 2:  # not a document but a value with tags: only these can be asked for
+                if not exact and not (f.only_tags and test(loads(raw[text_start(raw) :]))):
+                    return _NO
+                return record.decode(raw)
+            raw = raw[text_start(raw) :]
+        doc = loads(raw)
+        if fields and (type(doc) is not dict or not test(doc if in_order is None else in_order(raw))):
+            return _NO
+        return doc
+
+    return accept
 
 
-def _scan(db, f, slices):
-    # Yield (key, document, raw) for every match, in key order; with `slices` also None now and then.
+def _literals(f):
+    # (one, two, three, may): up to three alternatives are looked for right in the loop, where the time goes.
     from .plan import needles, prefilter, probe
 
     found = needles(f)
     number = probe(f)
-    if number is not None:
-        number, low, high = number
-        width = len(number)
-        idle = 0
-        # A literal that is no more than the key is looked for by the probe.
-        found = [some for some in found if some[0] != number]
-    # The first literal is looked for right in the loop: this is where the time goes.
-    one = b""
-    two = None
-    if found and len(found[0]) < 3:
-        one = found[0][0]
-        if len(found[0]) > 1:
-            two = found[0][1]
-        may = prefilter(found[1:])
-    else:
-        may = prefilter(found)
-    tick = b"\x07" + b" ".join(some[0] for some in found) + (number or b"") + b"["  # passes all that follows
-    test = f.test
-    fields = f.fields
-    ordered = f.ordered
-    if ordered:
-        from .order import loads as in_order
+    if number is not None:  # a literal that is no more than the key is looked for by the probe
+        found = [some for some in found if some[0] != number[0]]
+    first = [b""]
+    if found and len(found[0]) <= 3:
+        first = found[0]
+        found = found[1:]
+        if len(f.sargs) == 1 and len(first) > 1:
+            number = None  # the literals hold the number
+    one, two, three = (first + [None, None])[:3]
+    return one, two, three, prefilter(found, number)
+
+
+def _scan(db, f, slices):
+    # Yield (key, document, raw) for every match, in key order; with `slices` also None now and then.
+    one, two, three, may = _literals(f)
+    accept = _accept(db, f)
     store = db._store
     start = _keys.USER
+    tick = b"\x07" + one  # passes the first literal
     while start is not None:
         # As store.scan does, but what is read between two yields needs no look at the token.
         if store._tree is None:
@@ -71,74 +88,90 @@ def _scan(db, f, slices):
         start = None
         try:
             for key, raw in _sliced(items, tick) if slices else items:
-                if one not in raw and (two is None or two not in raw):
+                if one not in raw and (two is None or two not in raw and (three is None or three not in raw)):
                     continue
-                if may is not None and not may(raw):
-                    continue
-                if number is not None:
-                    at = raw.find(number) + width
-                    if at < width:
-                        continue
-                    if raw.find(number, at) < 0:
-                        c = raw[at]
-                        if 45 <= c < 58:  # a minus sign or a digit
-                            v = float(raw[at : raw.find(b",", at)].rstrip(b"}] "))
-                            # beyond 2**24 a float may not be the number that is written there
-                            if (v < low or v > high) and -16777216 < v < 16777216:
-                                idle -= 3
-                                continue
-                        elif c != 91:  # not an array either
-                            continue
-                    idle += 1
-                    if idle == 60:  # it rejects less than one in four, so it costs more than it saves
-                        number = None
-                if raw[0] < 8:
-                    if raw is tick:
-                        yield None
-                        if store._scan is not token:
-                            start = key + b"\0"
-                            break
-                        continue
-                    if record.expired(raw, db._clock):
-                        continue
-                    if raw[0] & 2:
-                        if not _wrapped(f, raw):
-                            continue
-                        doc = record.decode(raw)
-                    else:
-                        text = raw[record.text_start(raw) :]
-                        doc = loads(text)
-                        if fields and (type(doc) is not dict or not test(in_order(text) if ordered else doc)):
-                            continue
+                if raw is tick:
+                    yield None
                 else:
-                    doc = loads(raw)
-                    if fields and (type(doc) is not dict or not test(in_order(raw) if ordered else doc)):
+                    if may is not None:
+                        hit = may(raw)
+                        if not hit:
+                            if hit is False:
+                                continue
+                            may = None
+                    doc = accept(raw)
+                    if doc is _NO:
                         continue
-                yield key, doc, raw
+                    yield key, doc, raw
                 if store._scan is not token:
                     start = key + b"\0"
                     break
         except OSError as e:
-            store._broken(e)
+            store._reraise(e)
 
 
-def _matches(f, raw, exact):
-    # The document of a record if it matches, else None in a tuple's place.
-    if raw[0] < 8 and raw[0] & 2:
-        return (record.decode(raw),) if exact or _wrapped(f, raw) else None
-    doc = record.decode(raw)
-    if exact or not f.fields:
-        return (doc,)
-    if type(doc) is not dict:
-        return None
-    if f.ordered:
-        from .order import loads as in_order
+def _gather(db, f, limit):
+    # The list of matching documents, with the lock held from first to last: the same scan at its fastest.
+    one, two, three, may = _literals(f)
+    accept = _accept(db, f)
+    test = f.test if f.fields and not f.ordered else None
+    out = []
+    store = db._store
+    if store._tree is None:
+        store.recover()
+    store._scan = object()
+    try:
+        for raw in store._tree.values(_keys.USER):
+            if one not in raw and (two is None or two not in raw and (three is None or three not in raw)):
+                continue
+            if may is not None:
+                hit = may(raw)
+                if not hit:
+                    if hit is False:
+                        continue
+                    may = None
+            if test is not None and raw[0] >= 8:
+                doc = loads(raw)
+                if type(doc) is not dict or not test(doc):
+                    continue
+            else:
+                doc = accept(raw)
+                if doc is _NO:
+                    continue
+            out.append(doc)
+            if limit and len(out) == limit:
+                break
+    except OSError as e:
+        store._reraise(e)
+    return out
 
-        if not f.test(in_order(raw[record.text_start(raw) :])):
-            return None
-    elif not f.test(doc):
-        return None
-    return (doc,)
+
+def _pick(db, f, plan, limit):
+    # The same by an index that gives each record once.
+    accept = _accept(db, f, plan.exact)
+    exact = plan.exact
+    out = []
+    store = db._store
+    if store._tree is None:
+        store.recover()
+    store._scan = object()
+    get = store.get
+    try:
+        for start, end in plan.ranges:
+            for entry, head in store._tree.items(start, end):
+                raw = get(entry[head[0] :])
+                if exact and raw[0] >= 8:
+                    out.append(loads(raw))
+                else:
+                    doc = accept(raw)
+                    if doc is _NO:
+                        continue
+                    out.append(doc)
+                if limit and len(out) == limit:
+                    return out
+    except OSError as e:
+        store._reraise(e)
+    return out
 
 
 class _Watch:
@@ -219,7 +252,7 @@ def _walk(db, f, plan, slices, counts, watched):
 
     store = db._store
     index = plan.index
-    exact = plan.exact
+    accept = _accept(db, f, plan.exact)
     down = plan.ordered and plan.descending
     watch = None
     if not plan.single and watched:
@@ -244,15 +277,9 @@ def _walk(db, f, plan, slices, counts, watched):
                 if raw is None:
                     continue
                 counts[0] += 1
-                if raw[0] >= 8 and exact:
-                    doc = loads(raw)
-                else:
-                    if raw[0] < 8 and record.expired(raw, db._clock):
-                        continue
-                    doc = _matches(f, raw, exact)
-                    if doc is None:
-                        continue
-                    doc = doc[0]
+                doc = accept(raw)
+                if doc is _NO:
+                    continue
                 if not plan.single and index.flags & _index.MULTI:
                     codes = index.of_record(raw)
                     if len(codes) > 1:
@@ -262,15 +289,16 @@ def _walk(db, f, plan, slices, counts, watched):
                 yield key, doc, raw
                 if watch is not None and watch.broken:
                     raise QueryError(watch.broken)
-        if watch is not None:
+        if watch is not None and watch.moved:
+            moved = _accept(db, f)
             for key in list(watch.moved):
                 if not watch.moved[key]:
                     raw = store.get(key)
-                    if raw is not None and not record.expired(raw, db._clock):
+                    if raw is not None:
                         counts[0] += 1
-                        doc = _matches(f, raw, False)
-                        if doc is not None:
-                            yield key, doc[0], raw
+                        doc = moved(raw)
+                        if doc is not _NO:
+                            yield key, doc, raw
     finally:
         if watch is not None:
             _index.unwatch(watch)
@@ -445,6 +473,13 @@ def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
     try:
         db._queries += 1
         project = compiled.project
+        plan = compiled.plan(db)
+        if not keys and compiled.order is None and not compiled.skip and (plan is None or plan.once):
+            if plan is None:
+                found = _gather(db, compiled.filter, compiled.limit)
+            else:
+                found = _pick(db, compiled.filter, plan, compiled.limit)
+            return found if project is None else [project(doc) for doc in found]
         matches = compiled.run(db)
         if project is None:
             if keys:
