@@ -24,17 +24,14 @@ def step(log):
     medium = log.medium
     if medium.erase_ahead():
         return True
-    if log._chunk >= 0:
-        if log._chunk < len(log.table):
-            _write_chunk(log)
-            return True
-    elif medium.checkpoint_due and log.last:
+    if 0 <= log._chunk < len(log.table):
+        _write_chunk(log)
+    elif medium.checkpoint_due and log._chunk < 0 and log.last:
         begin_checkpoint(log)
-        return True
-    if medium.pace:
+    elif medium.pace:
         _copy(log, medium.pace)
-        if medium.hungry() and medium.pending():
-            _commit(log)
+    if medium.wants_commit():
+        _commit(log)
     return not medium.idle(log)
 
 
@@ -173,7 +170,7 @@ def make_room(log, nbytes):
         if log.grown:
             raise DBFull("no room before the next commit")
     for _ in range(medium.rounds()):
-        if medium.roomy(nbytes, log.live):
+        if medium.roomy(nbytes, log):
             return
         if not medium.begin(log):
             break
@@ -182,5 +179,5 @@ def make_room(log, nbytes):
         if medium.in_victim(log.checkpoint):
             write_checkpoint(log)
             log.commit(True)
-    if not medium.roomy(nbytes, log.live):
+    if not medium.roomy(nbytes, log):
         raise DBFull("%d bytes do not fit; %d are in use" % (nbytes, log.live))

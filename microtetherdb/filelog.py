@@ -42,7 +42,7 @@ class FileMedium:
     ordered = False  # a file system may write later blocks first
     sector = 4096  # bytes that one step of compaction walks at most
 
-    def __init__(self, path, pagesize, create=True, max_retries=3, retry_delay=0.1, buffer=8192):
+    def __init__(self, path, pagesize, create=True, max_retries=3, retry_delay=0.1, buffer=12288):
         if not 512 <= pagesize <= 32768 or pagesize & 1:
             raise ValueError("btree_pagesize: 512 to 32768, even")
         self._path = path
@@ -57,6 +57,7 @@ class FileMedium:
         self._out = None  # for appending
         self._hbuf = bytearray(_HEADER)
         self.syncs = self.bytes_written = self.bytes_read = 0
+        self._asked = 0
         self.seq = 0
         found = self._header(path)
         if found is None and self._header(self._new) is None and not create:
@@ -282,7 +283,9 @@ class FileMedium:
         self._old = self._bit
         self._cut = self.end
         self._done = self._wanted = False
+        behind = self.end - self.checkpoint_end
         self._start(self.seq + 1, self.seq, self._cut)
+        self.checkpoint_end = self.end - behind
         self._plan(log)
         return True
 
@@ -340,17 +343,18 @@ class FileMedium:
         self.checkpoint_due = self.end - self.checkpoint_end > max(32768, self.end // 8)
         if self._old >= 0:
             # Through before the new file has grown by what is live.
-            self.pace = self.sector if self._tight(log.live) else max(1024, 1024 * self._cut // (log.live + 1024))
+            self.pace = max(1024, 1024 * self._cut // (log.live + 1024))
         else:
             dead = self.end - log.live
             if dead > 16384 and log.last:
-                wanted = 2 * log.live
-                if dead > wanted or self._space() < 2 * log.live + 2 * _MARGIN:
+                # Sooner on a small file system: there must be room for the copy.
+                if dead > 3 * log.live or self._space() < log.live + log.live // 4 + 3 * _MARGIN:
                     self._wanted = True
 
     def _space(self):
         # Bytes free on the file system, asked for rarely: littlefs walks all of it to tell.
-        if self._free is None or self._free < _MARGIN:
+        if self._free is None or self._free < _MARGIN or self.bytes_written - self._asked > 65536:
+            self._asked = self.bytes_written
             i = self._path.rfind("/")
             try:
                 s = self._do(os.statvfs, "." if i < 0 else self._path[:i] or "/")
@@ -359,23 +363,20 @@ class FileMedium:
                 self._free = _MASK
         return self._free
 
-    def _tight(self, live):
-        return self._space() < live + 2 * _MARGIN
-
     def idle(self, log):
         """Tell whether there is nothing to do in the background."""
         if self.end - self._planned > 2048 or self.end < self._planned:
             self._planned = self.end
             self._plan(log)
-        return not self.pace and not self.checkpoint_due
+        return not self.pace and not self.checkpoint_due and not self.wants_commit()
 
     def erase_ahead(self):
         """A file system erases by itself."""
         return False
 
-    def hungry(self):
-        """Tell whether the space that a commit would free is needed soon."""
-        return self._done
+    def wants_commit(self):
+        """Tell whether a commit would free a file, or spare writing the buffer without one."""
+        return self._done or self.end - self._written > (self._limit_chunks - 2) * _CHUNK
 
     def rounds(self):
         """Return how many steps compaction may take for one request."""
@@ -385,9 +386,15 @@ class FileMedium:
         """Return how many bytes of frames may be live."""
         return _MASK // 2
 
-    def roomy(self, nbytes, live):
+    def roomy(self, nbytes, log):
         """Tell whether `nbytes` more fit, and a copy of what is live besides."""
-        return self._space() > nbytes + live + _MARGIN
+        return self._space() > nbytes + self._to_copy(log) + _MARGIN
+
+    def _to_copy(self, log):
+        # Bytes that the running or the next compaction will write, at most.
+        if self._old < 0:
+            return log.live
+        return log.live * (self._cut - (log.walk & _MASK)) // self._cut if not self._done else 0
 
     def in_victim(self, pos):
         """Tell whether the frame at `pos` lies in the older file (0: at its beginning)."""
@@ -512,7 +519,9 @@ class FileMedium:
             self._files[self._bit >> 29] = None
             self._start(self.seq, 0, 0)
             return
-        self.checkpoint_end = checkpoint & _MASK if checkpoint & _BIT == self._bit else 0
+        self.checkpoint_end = checkpoint & _MASK
+        if checkpoint & _BIT != self._bit:
+            self.checkpoint_end -= self._cut
         if last_end & _MASK < self.end:
             self._mark(last_end)
 

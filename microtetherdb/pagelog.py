@@ -228,7 +228,7 @@ class PageLog(io.IOBase):
                     if data[:lower] == self._in[_HEAD : _HEAD + head]:
                         return
                 delta = lower + tail - keep + 6
-                if delta * 4 <= length * 3:
+                if delta * 2 <= length:
                     kind = _DELTA
                     at = _DHEAD
                     length = delta
@@ -394,7 +394,7 @@ class PageLog(io.IOBase):
 
         Reclaims space if needed, after a commit by `before_compaction`.
         """
-        if self.medium.roomy(nbytes, self.live):
+        if self.medium.roomy(nbytes, self):
             return
         from .compaction import make_room
 

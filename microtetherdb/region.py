@@ -348,8 +348,8 @@ class RegionMedium:
         n = self.count
         self.pace = 0
         if gap < n // 4 and self._victim != self.head:
-            self.pace = min(self.sector, self.sector * n // (40 * max(gap, 1)))
-        self.checkpoint_due = self.seq - self.checkpoint_seq >= max(2, n // 16)
+            self.pace = min(self.sector, self.sector * n // (150 * max(gap, 1)))
+        self.checkpoint_due = self.seq - self.checkpoint_seq >= max(2, n // 8)
 
     def idle(self, log):
         """Tell whether there is nothing to do in the background."""
@@ -366,9 +366,9 @@ class RegionMedium:
             self._erased.append(s)
         return True
 
-    def hungry(self):
-        """Tell whether the sectors that a commit would free are needed soon."""
-        return self.free() < _RESERVE + 2
+    def wants_commit(self):
+        """Tell whether a commit would free sectors that are needed soon."""
+        return self.free() < _RESERVE + 2 and self.pending() > 0
 
     def begin(self, log):
         """Get ready to compact; False if there is nothing to reclaim."""
@@ -382,9 +382,9 @@ class RegionMedium:
         """Return how many bytes of frames may be live."""
         return (self.count - len(self.bad) - _RESERVE - 2) * self.usable
 
-    def roomy(self, nbytes, live):
+    def roomy(self, nbytes, log):
         """Tell whether `nbytes` more fit at once, leaving compaction its sectors."""
-        return (self.free() - _RESERVE) * self.usable > nbytes and live + nbytes <= self.capacity()
+        return (self.free() - _RESERVE) * self.usable > nbytes and log.live + nbytes <= self.capacity()
 
     def in_victim(self, pos):
         """Tell whether the frame at `pos` lies in the victim (0: in the first sector)."""
