@@ -7,19 +7,23 @@ import json
 import shutil
 
 import fetch
+import host
 import packages
-from common import BOARDS, BUILD, ROOT, Failure, board, library_version, lock, main, micropython, replace
+from common import BOARDS, BUILD, ROOT, Failure, board, library_version, lock, main, micropython, pins, replace
 
 
 def prepare(name, spec, folder, defines):
     """Write the generated header, and forget what MicroPython's rules would not notice as stale."""
-    tree, _ = micropython()
     version = library_version()
     folder.mkdir(parents=True, exist_ok=True)
+    # What decides the build without being tracked by make and ninja.
+    inputs = [*(BOARDS / name).glob("mpconfig*"), *(BOARDS / "UNIX").glob("*.mk"), *(ROOT / "ports" / "btree").glob("micropython.*")]
+    inputs += [ROOT / "ci" / ("build_%s.py" % spec["port"])]
     config = {
-        "tree": str(tree),
+        "tree": host.tree_id(),
+        "debian": pins()["debian"],
         "version": version if spec.get("frozen", True) else "",
-        "board": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((BOARDS / name).glob("mpconfig*"))},
+        "inputs": {str(p.relative_to(ROOT)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(inputs)},
     }
     stamp = folder / ".config"
     if stamp.exists() and json.loads(stamp.read_text()) != config:

@@ -96,7 +96,12 @@ def download_debian(name, pin, into):
         command = ["source", "--download-only", "--tar-only", pin["source"]]
     else:
         command = ["download", pin["binary"]]
-    run("%s %s" % (name, pin["version"]), apt() + command, "fetch-" + name, cwd=into)
+    try:
+        run("%s %s" % (name, pin["version"]), apt() + command, "fetch-" + name, cwd=into)
+    except Failure:
+        print("  the package lists may be old: fetching them again")
+        (BUILD / "apt" / "pinned.sources").unlink(missing_ok=True)
+        run("%s %s" % (name, pin["version"]), apt() + command, "fetch-" + name, cwd=into)
     if not (into / pin["file"]).exists():
         got = ", ".join(sorted(p.name for p in into.iterdir()))
         raise Failure("Debian no longer has %s (it gave %s); update the pin of %s in ci/pins.toml" % (pin["file"], got, name))

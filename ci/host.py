@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from common import BUILD, JOBS, micropython, replace, run, source_date
+from common import BUILD, JOBS, micropython, pins, replace, run, source_date
 
 
 def environment():
@@ -22,16 +22,22 @@ def environment():
     return env
 
 
+def tree_id():
+    """Return what tells one MicroPython tree from another: our pin's hash, or the path of an own one."""
+    tree, own = micropython()
+    return str(tree) if own else pins()["debian"]["micropython"]["sha256"]
+
+
 def mpy_cross():
     """Build MicroPython's bytecode compiler; return its path."""
     tree, _ = micropython()
     folder = BUILD / "mpy-cross"
     path = folder / "mpy-cross"
     stamp = folder / ".tree"
-    if not (path.exists() and stamp.exists() and stamp.read_text() == str(tree)):
+    if not (path.exists() and stamp.exists() and stamp.read_text() == tree_id()):
         shutil.rmtree(folder, ignore_errors=True)
         run("mpy-cross", ["make", "-C", tree / "mpy-cross", "BUILD=%s" % folder, "-j" + JOBS], "mpy-cross", env=environment())
-        stamp.write_text(str(tree))
+        stamp.write_text(tree_id())
     return path
 
 
