@@ -110,6 +110,31 @@ def _scan(db, f, slices):
             store._reraise(e)
 
 
+def _holding(raws, one, two, three):
+    # Those records that hold one of the literals.
+    if one == b"":
+        return raws
+    if two is None:
+        return (raw for raw in raws if one in raw)
+    if three is None:
+        if two[-2:] == b":[" and one.startswith(two[:-1]):
+            return _at_key(raws, two[:-1], one, two)
+        return (raw for raw in raws if one in raw or two in raw)
+    return (raw for raw in raws if one in raw or two in raw or three in raw)
+
+
+def _at_key(raws, key, one, two):
+    # The same for `"key":value` and `"key":[`: looking for the key alone is half the work.
+    width = len(key)
+    first = one[width]
+    for raw in raws:
+        at = raw.find(key) + width
+        if at >= width:
+            c = raw[at]
+            if (c == first or c == 91 or raw.find(key, at) >= 0) and (one in raw or two in raw):
+                yield raw
+
+
 def _gather(db, f, limit):
     # The list of matching documents, with the lock held from first to last: the same scan at its fastest.
     one, two, three, may = _literals(f)
@@ -121,9 +146,7 @@ def _gather(db, f, limit):
         store.recover()
     store._scan = object()
     try:
-        for raw in store._tree.values(_keys.USER):
-            if one not in raw and (two is None or two not in raw and (three is None or three not in raw)):
-                continue
+        for raw in _holding(store._tree.values(_keys.USER), one, two, three):
             if may is not None:
                 hit = may(raw)
                 if not hit:
