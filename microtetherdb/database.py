@@ -10,19 +10,23 @@ from . import keys, record
 
 _NO = object()
 _SEPARATORS = (",", ":")
-_SCALARS = {str, int, bool, type(None)}
+
+# MicroPython searches its table of built-ins one by one, some hundred entries; a module's own names are hashed.
+len = len
+str = str
 
 
-def _plain(data):
+def _plain(data, str=str, int=int, float=float):
     # Tell whether a document is a dict of scalars without tags: most are, and quickly encoded.
     # (A document's own "tags" are in the index of tags too.)
-    if type(data) is not dict or "_tags" in data or "tags" in data:
+    if data.__class__ is not dict or "_tags" in data or "tags" in data:
         return False
     for v in data.values():
-        if type(v) not in _SCALARS and not (type(v) is float and v - v == 0.0):
-            return False
+        if v.__class__ is str or v.__class__ is int or v is None or v is True or v is False or v.__class__ is float and v - v == 0.0:
+            continue
+        return False
     for v in data:
-        if type(v) is not str:
+        if v.__class__ is not str:
             return False
     return True
 
@@ -101,7 +105,7 @@ class MicroTetherDB:
         # MicroPython keeps a frame of up to eleven words on the C stack and a larger one on the
         # heap, which costs as much as all the rest: hence small functions from here to the tree.
         if not kw:
-            if len(args) == 2 and isinstance(args[0], str):
+            if len(args) == 2 and args[0].__class__ is str:
                 return self._put(args[0], args[1])
             if len(args) == 1:
                 return self._put(None, args[0])
@@ -110,7 +114,7 @@ class MicroTetherDB:
         return module("arguments").put(self, args, **kw)
 
     def _put(self, key, data):
-        if key is not None and (type(key) is not str or not 0 < len(key) <= 32 or key < "\x02"):
+        if key is not None and (key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02"):
             return self._put_as(key, keys.stored(key), record.encode(data))
         if not _plain(data):
             return self._put_as(key, key, record.encode(data))
@@ -173,9 +177,9 @@ class MicroTetherDB:
     def _write(self, key, raw, old=_NO):
         # Put (or, raw None, delete) a record with its index and expiry entries.
         store = self._store
-        if type(key) is str:
+        if key.__class__ is str:
             key = key.encode()
-        if type(raw) is str:
+        if raw.__class__ is str:
             raw = raw.encode()
         if old is _NO:
             old = store.get(key)
@@ -187,12 +191,15 @@ class MicroTetherDB:
 
     def delete(self, key=None, purge=False):
         """Delete a record: returns 1, or 0 if there is none. `purge=True` deletes all: returns how many."""
-        if purge:
+        if purge is not False:
             from .methods import module
 
-            return module("batch").purge(self, key)
-        if type(key) is not str or not 0 < len(key) <= 32 or key < "\x02":
+            return module("batch").purge(self, key, purge)
+        if key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02":
             key = keys.stored(key)
+        return self._delete(key)
+
+    def _delete(self, key):
         if self._store is None or not self._lock.acquire(False):
             self._enter()
         try:
@@ -219,7 +226,7 @@ class MicroTetherDB:
 
     def get(self, key, default=None):
         """Return the document stored under `key`, or `default`."""
-        if type(key) is not str or not 0 < len(key) <= 32 or key < "\x02":
+        if key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02":
             key = keys.stored(key)
         key = self._read(key)
         self._gets += 1
@@ -252,7 +259,9 @@ class MicroTetherDB:
         return value
 
     def __setitem__(self, key, data):
-        self.put(key, data)
+        if key is None:
+            keys.stored(key)
+        self._put(key, data)
 
     def __delitem__(self, key):
         if not self.delete(key):
