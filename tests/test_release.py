@@ -206,7 +206,29 @@ def test_signatures_are_those_of_rfc_6979(tmp_path):
     assert "%064x" % utils.decode_dss_signature(der)[0] == "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
 
 
-@pytest.mark.skipif(os.environ.get("MTDB_NIGHTLY") != "1", reason="builds everything twice: nightly")
+nightly = pytest.mark.skipif(os.environ.get("MTDB_NIGHTLY") != "1", reason="builds whole images: nightly")
+
+
+@nightly
+def test_make_release_builds_what_can_be_built_and_says_what_cannot(tmp_path, key):
+    folder = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    (folder / "build").mkdir()
+    for name in ("src", "download", "apt"):
+        shutil.copytree(ROOT / "build" / name, folder / "build" / name, symlinks=True)
+    env = {name: value for name, value in os.environ.items() if name != "IDF_PATH"}
+    done = subprocess.run(
+        ["make", "release"], cwd=folder, env=dict(env, UPDATE_KEY=str(key)), capture_output=True, text=True, timeout=1800
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ESP32_GENERIC not built: IDF_PATH" in done.stdout and "manifests signed" in done.stdout
+    for name in ("UNIX", "UNIX32", "RPI_PICO", "RPI_PICO2"):
+        assert updates.inspect(folder / "dist" / name / (name + ".json"), str(key) + ".pub")[1]
+    assert subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=folder / "dist").returncode == 0
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True).stdout == b""
+
+
+@nightly
 @pytest.mark.parametrize("board", ["UNIX", "RPI_PICO"])
 def test_two_builds_of_one_commit_in_different_folders_give_the_same_bytes(tmp_path, board):
     found = []

@@ -28,6 +28,8 @@ class Esp32Slot:
         self.running = self._from.info()[4]
         self.target = self._to.info()[4]
         self.capacity = self._to.info()[3]
+        if self.target == self.running:
+            raise OTAError("no second OTA partition")
 
     def status(self):
         """Return the states of the running and of the target slot."""
