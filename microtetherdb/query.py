@@ -107,7 +107,7 @@ def _scan(db, f, slices):
                     start = key + b"\0"
                     break
         except OSError as e:
-            store._reraise(e)
+            store._broken(e)
 
 
 def _holding(raws, one, two, three):
@@ -165,7 +165,7 @@ def _gather(db, f, limit):
             if limit and len(out) == limit:
                 break
     except OSError as e:
-        store._reraise(e)
+        store._broken(e)
     return out
 
 
@@ -193,7 +193,7 @@ def _pick(db, f, plan, limit):
                 if limit and len(out) == limit:
                     return out
     except OSError as e:
-        store._reraise(e)
+        store._broken(e)
     return out
 
 
