@@ -7,6 +7,9 @@ PORT ?=
 PYTEST_ARGS ?= -n 2
 DATA := build/src/vega-datasets/seattle-weather.csv
 VENV := build/venv/bin
+# Nothing is written outside build/ and dist/.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 
 .PHONY: help run test test-nightly bench release boards firmware try flash clean distclean tools data lint mip
 

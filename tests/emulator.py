@@ -151,6 +151,7 @@ def interactive(flash):
         await device.astart(timeout=30)
         console = StdioInteractiveRepl(device.cdc, device.simulator, on_quit=shutdown.request)
         await console.start()
+        device.cdc.send_serial_byte(ord("\r"))  # the first prompt came before this terminal was there
         while not shutdown.event.is_set():
             await asyncio.sleep(0.05)
         await console.stop()

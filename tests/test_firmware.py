@@ -3,8 +3,12 @@
 import csv
 import hashlib
 import json
+import os
+import pty
 import re
+import select
 import subprocess
+import sys
 from pathlib import Path
 
 import common
@@ -170,6 +174,27 @@ def test_the_emulator_keeps_what_was_written_before_a_cut(tmp_path):
     code = "with open('a', 'w') as f:\n    f.write('1')\nprint('written')\nwhile True:\n    pass\n"
     assert "written" in emulator.run(code, tmp_path / "f.bin", cut=150_000_000)
     assert emulator.run("print(open('a').read())", tmp_path / "f.bin") == "1\n"
+
+
+def test_make_try_gives_the_repl_of_the_emulated_board():
+    master, slave = pty.openpty()
+    command = [sys.executable, ROOT / "ci" / "try.py", "RPI_PICO"]
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
+    output = b""
+    sent = False
+    try:
+        while b"\n42" not in output and select.select([master], [], [], 60)[0]:
+            output += os.read(master, 1000)
+            if b">>>" in output and not sent:
+                os.write(master, b"print(6*7)\r")
+                sent = True
+        os.write(master, b"\x18")
+        assert b"\n42" in output, output.decode()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        os.close(master)
+        os.close(slave)
 
 
 def test_the_frozen_library_runs_from_flash(run, tmp_path):
