@@ -1,0 +1,284 @@
+# Heap bytes, after collection, that the library takes. One case each process: ram.py CASE. Prints one JSON line.
+
+import gc
+import json
+import os
+import sys
+
+import docs
+
+
+def used():
+    gc.collect()
+    gc.collect()
+    return gc.mem_alloc()
+
+
+def note(case, value, **more):
+    print(json.dumps(dict({"bench": "ram", "case": case, "bytes": value}, **more)))
+
+
+def remove(*names):
+    for name in names:
+        try:
+            os.remove(name)
+        except OSError:
+            pass
+
+
+def warm():
+    # what the test itself needs is there before the first figure
+    used()
+    note_ = docs.synthetic(1)
+    del note_
+
+
+def database(**kw):
+    from microtetherdb import MicroTetherDB
+
+    return MicroTetherDB(**kw)
+
+
+def opened(case, **kw):
+    import microtetherdb
+
+    a = used()
+    db = database(**kw)
+    b = used()
+    note(case, b - a)
+    db.put("k", {"n": 1})
+    db.get("k")
+    db.delete("k")
+    note(case + ", after put, get, delete", used() - a)
+    db.close()
+    db = None
+    note(case + ", closed again", used() - a)
+
+
+def case_import():
+    a = used()
+    import microtetherdb
+
+    note("import", used() - a)
+
+
+def case_ram():
+    opened("open, RAM", ram_percentage=50)
+
+
+def case_file():
+    remove("ram.db")
+    opened("open, file", filename="ram.db", in_memory=False)
+
+
+def case_region():
+    remove("microtether.flash")
+    opened("open, region", filename="flash:", in_memory=False)
+
+
+def case_file_1000():
+    remove("ram.db")
+    with database(filename="ram.db", in_memory=False) as db:
+        db.put_batch([("k%04d" % i, d) for i, d in enumerate(docs.synthetic(200))])
+        for j in range(1, 5):
+            db.put_batch([("k%04d" % (j * 200 + i), d) for i, d in enumerate(docs.synthetic(200))])
+    db = None
+    opened("open, file of 1,000 records", filename="ram.db", in_memory=False)
+
+
+def per(case, put, n=200, skip=100):
+    # the difference that `n` more records make, once everything is loaded
+    db = database(ram_percentage=50)
+    put(db, 0, skip)
+    a = used()
+    put(db, skip, skip + n)
+    b = used()
+    size = sum(len(json.dumps(d, separators=(",", ":"))) for d in docs.synthetic(n)) / n
+    note(case, round((b - a) / n, 1), json=round(size))
+    return db
+
+
+def _plain(db, a, b):
+    documents = docs.synthetic(b)
+    for i in range(a, b):
+        db.put("k%06d" % i, documents[i])
+
+
+def _ttl(db, a, b):
+    documents = docs.synthetic(b)
+    for i in range(a, b):
+        db.put("k%06d" % i, documents[i], ttl=3600 + i)
+
+
+def _expire(db, a, b):
+    # the same records, written without a TTL, then given one
+    for i in range(a, b):
+        db.expire("k%06d" % i, 3600 + i)
+
+
+def case_record():
+    per("each record (RAM)", _plain)
+
+
+def case_ttl():
+    per("each record with a TTL (RAM)", _ttl)
+
+
+def case_index():
+    db = database(ram_percentage=50)
+    db.create_index("n")
+    _plain(db, 0, 100)
+    a = used()
+    _plain(db, 100, 300)
+    note("each record with one index entry (RAM)", round((used() - a) / 200, 1))
+
+
+def case_file_ttl():
+    remove("ram.db")
+    db = database(filename="ram.db", in_memory=False)
+    _ttl(db, 0, 100)
+    db.flush()
+    a = used()
+    _ttl(db, 100, 300)
+    db.flush()
+    note("each record with a TTL (file)", round((used() - a) / 200, 1))
+    db.close()
+
+
+def least(case, setup, run):
+    # The least free heap on which `run` works: ballast is added until it fails.
+    state = setup()
+    run(state)
+    ballast = []
+    free = None
+    while True:
+        gc.collect()
+        try:
+            for _ in range(4):
+                ballast.append(bytearray(120))
+        except MemoryError:
+            break
+        gc.collect()
+        free = gc.mem_free()
+        if free > 24000:
+            for _ in range((free - 24000) // 160):
+                ballast.append(bytearray(120))
+            continue
+        try:
+            run(state)
+        except MemoryError:
+            break
+        last = free
+    ballast = None
+    gc.collect()
+    note(case, last)
+
+
+def _filled(**kw):
+    db = database(**kw)
+    documents = docs.synthetic(200)
+    for j in range(5):
+        for i in range(200):
+            db.put("k%04d" % (j * 200 + i), documents[i])
+    return db
+
+
+def _filled_file():
+    remove("ram.db")
+    return _filled(filename="ram.db", in_memory=False)
+
+
+def _find(db):
+    n = 0
+    for d in db.find({"n": {"$gte": 80}}):
+        n += 1
+    assert n == 200, n
+
+
+def _get(db):
+    for i in range(0, 1000, 37):
+        db.get("k%04d" % i)
+
+
+def _put(db):
+    for i in range(0, 1000, 37):
+        db.put("k%04d" % i, {"n": i})
+    db.flush()
+
+
+def case_find():
+    least("free heap needed by find() over 1,000 records (file)", _filled_file, _find)
+
+
+def case_query_limit():
+    least(
+        "free heap needed by query(sort, limit=5) over 1,000 records (file)",
+        _filled_file,
+        lambda db: db.query({"n": {"$gte": 80}}, sort="temp", limit=5),
+    )
+
+
+def case_get():
+    least("free heap needed by get (file)", _filled_file, _get)
+
+
+def case_put():
+    least("free heap needed by put and flush (file)", _filled_file, _put)
+
+
+def _largest():
+    # The largest bytearray that can be had.
+    n = 16384
+    while n:
+        try:
+            bytearray(n)
+            return n
+        except MemoryError:
+            n -= 16
+
+
+def case_largest():
+    # Holes of one size only, of which none is next to another: the largest allocation has to fit.
+    from microtetherdb import DBError, MicroTetherDB
+
+    gc.collect()
+    for size in (512, 560, 608, 640, 704, 768, 1024, 1536, 2048, 4096):
+        remove("ram.db")
+        walls = []
+        holes = []
+        db = None
+        worked = False
+        documents = docs.synthetic(20)
+        try:
+            try:
+                while True:
+                    holes.append(bytearray(size))
+                    walls.append(bytearray(16))
+            except MemoryError:
+                pass
+            for i in range(len(holes)):
+                holes[i] = None
+            gc.collect()
+            largest = _largest()
+            db = MicroTetherDB("ram.db", in_memory=sys.argv[2] == "ram", ram_percentage=60)
+            for i in range(300):
+                db.put("k%d" % i, documents[i % 20], ttl=100 if i % 4 == 0 else None)
+            for i in range(300):
+                db.get("k%d" % i)
+            for i in range(0, 300, 3):
+                db.delete("k%d" % i)
+            worked = True
+        except (MemoryError, DBError):
+            pass
+        holes = walls = None
+        if db is not None:
+            db.close()
+            db = None
+        gc.collect()
+        if worked:
+            note("largest piece of heap needed (%s)" % sys.argv[2], largest)
+            return
+
+
+warm()
+globals()["case_" + sys.argv[1]]()
