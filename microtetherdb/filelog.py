@@ -227,6 +227,9 @@ class FileMedium:
             self._do(self._out.flush)
             self.syncs += 1
             self._seen = 0  # the reader's last block may be given away now
+            if self._free is not None and self.bytes_written - self._asked > (65536 if self._free > 65536 else 8192):
+                self._free = None
+                self._space()
             while len(self._chunks) > 4:
                 self._chunks.pop()
 
@@ -326,9 +329,10 @@ class FileMedium:
         self._main = self._bit
         self._old = -1
         self._cut = 0
+        self._free = None
+        self._space()
         self._out = self._open_file(self._path, "r+b")
         self._out_pos = -1
-        self._free = None
         self._seen = 0
         self.checkpoint_due = False
 
@@ -340,25 +344,27 @@ class FileMedium:
         # When to compact: when three quarters of the file are dead, sooner if the file system is small.
         self.pace = 0
         self._wanted = False
-        self.checkpoint_due = self.end - self.checkpoint_end > max(32768, self.end // 8)
+        self.checkpoint_due = self.end - self.checkpoint_end > max(32768, log.live // 4)
         if self._old >= 0:
-            # Through before the new file has grown by what is live.
-            self.pace = max(1024, 1024 * self._cut // (log.live + 1024))
+            # Through before the new file has grown by what is live, or by half of what space is left.
+            spare = max(self._space() - self._to_copy(log) - _MARGIN, _MARGIN // 4)
+            self.pace = max(1024, 1024 * self._cut // (log.live + 1024), min(800 * self._cut // spare, 2 * self.sector))
         else:
             dead = self.end - log.live
             if dead > 16384 and log.last:
                 # Sooner on a small file system: there must be room for the copy.
-                if dead > 3 * log.live or self._space() < log.live + log.live // 4 + 3 * _MARGIN:
+                if dead > 3 * log.live or self._space() < log.live + log.live // 16 + 3 * _MARGIN:
                     self._wanted = True
 
     def _space(self):
         # Bytes free on the file system, asked for rarely: littlefs walks all of it to tell.
-        if self._free is None or self._free < _MARGIN or self.bytes_written - self._asked > 65536:
+        # Only when no file is open for writing or it was just synced: littlefs counts it twice else.
+        if self._free is None:
             self._asked = self.bytes_written
             i = self._path.rfind("/")
             try:
                 s = self._do(os.statvfs, "." if i < 0 else self._path[:i] or "/")
-                self._free = min(s[1] * s[4] - (self.end - self._written), _MASK)
+                self._free = min(s[1] * s[4], _MASK) if s[4] <= s[2] else 0
             except (OSError, AttributeError):
                 self._free = _MASK
         return self._free
@@ -384,11 +390,12 @@ class FileMedium:
 
     def capacity(self):
         """Return how many bytes of frames may be live."""
-        return _MASK // 2
+        # Twice that and something must fit, for compaction; the rest belongs to other files.
+        return (self._space() + self.end + self._cut) // 16 * 7 - _MARGIN
 
     def roomy(self, nbytes, log):
         """Tell whether `nbytes` more fit, and a copy of what is live besides."""
-        return self._space() > nbytes + self._to_copy(log) + _MARGIN
+        return self._space() > nbytes + self._to_copy(log) + _MARGIN // 2 and log.live + nbytes <= self.capacity()
 
     def _to_copy(self, log):
         # Bytes that the running or the next compaction will write, at most.
@@ -510,6 +517,7 @@ class FileMedium:
             self._written = self._seen = self.end = self._size(self._path)
         if self._old >= 0 and not self._span:
             self._replace_after_cut()
+        self._space()
         self._out = self._open_file(self._name(self._bit), "r+b")
         self._out_pos = -1
         if not last_end:

@@ -116,9 +116,10 @@ def _scan(log, start, stop, skips):
         if pos < 0:
             break
         word, size, good = log.load(pos)
-        kind = word & _KIND
         if word >= 0 and not good:
             bad = True
+            if word & _MASK > log.pages + 256:
+                word = -1  # torn, not damaged later: its header is no better
         if word < 0 or (not good and not ordered):
             resumed = medium.resume(pos, log, end)
             if resumed > 0:
@@ -130,6 +131,7 @@ def _scan(log, start, stop, skips):
             if word < 0:
                 break
         frame = log.frame_loaded()
+        kind = word & _KIND
         page = word & _MASK
         if kind == _COMMIT:
             crc, r, checkpoint, live = unpack_from("<I8xIII", frame)
