@@ -100,10 +100,14 @@ def _count(db, n):
 
 def delete_batch(db, keys):
     """Delete many records at once, all or none; returns how many there were."""
-    if isinstance(keys, (str, bytes, bytearray)):
+    try:
+        each = None if isinstance(keys, (str, bytes, bytearray)) else iter(keys)
+    except TypeError:
+        each = None
+    if each is None:
         raise TypeError("keys: list of str, not " + type(keys).__name__)
     wanted = {}
-    for i, key in enumerate(keys):
+    for i, key in enumerate(each):
         try:
             key = stored(key)
             wanted[key.encode() if type(key) is str else key] = True
@@ -128,8 +132,10 @@ def delete_batch(db, keys):
         db._lock.release()
 
 
-def purge(db, key):
+def purge(db, key, flag):
     """Delete every record; returns how many there were."""
+    if flag is not True:
+        raise TypeError("purge: bool, not " + type(flag).__name__)
     if key is not None:
         raise TypeError("delete: key and purge=True exclude each other")
     from . import ranges

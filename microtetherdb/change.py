@@ -24,6 +24,7 @@ def update(db, key, changes):
     try:
         old = _old(db, raw_key)
         if old is None:
+            operators.check_changes(changes)
             return 0
         document = operators.of_record(old, changes)
         db._write(raw_key, record.encode(document, None, record.stamp(old)), old)

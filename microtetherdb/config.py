@@ -104,6 +104,8 @@ def _check(out):
     if isinstance(filename, str):
         if not filename:
             raise ValueError("filename: empty")
+        if "\0" in filename:
+            raise ValueError("filename: %r has a zero byte" % filename)
     elif not hasattr(filename, "readblocks"):
         raise TypeError("filename: a path, 'flash:' or a block device, not " + type(filename).__name__)
     for name in ("in_memory", "adaptive_threshold"):

@@ -26,7 +26,10 @@ def compile(fields):
     tree = {}
     for path in fields:
         node = tree
-        parts = split(path)
+        try:
+            parts = split(path)
+        except QueryError as e:
+            raise QueryError("fields: %s" % e)
         for step in parts[:-1]:
             node = node.setdefault(step, {})
             if node is None:

@@ -535,10 +535,17 @@ def count(db, q=None):
         db._lock.release()
 
 
+def _given(q):
+    # To change everything, say so with {}: None is a filter that was forgotten.
+    if q is None:
+        raise TypeError("q: a filter, not NoneType")
+    return q
+
+
 def delete_many(db, q):
     """Delete all matches, one at a time; returns how many."""
     n = 0
-    for key, _ in Cursor(db, Query(q, fields=()), True, False):
+    for key, _ in Cursor(db, Query(_given(q), fields=()), True, False):
         n += db.delete(key)
     return n
 
@@ -561,7 +568,7 @@ def _to_update(db, q, changes):
     paths = update.check(changes)
     # An index whose entries move under the walk is not used: key order needs no memory.
     without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
-    return Cursor(db, Query(q, fields=()), True, False, without)
+    return Cursor(db, Query(_given(q), fields=()), True, False, without)
 
 
 def _touches(a, b):
@@ -653,7 +660,7 @@ async def count_async(db, q=None):
 async def delete_many_async(db, q):
     """As `delete_many`, sharing the event loop."""
     n = 0
-    async for key, _ in Cursor(db, Query(q, fields=()), True, False):
+    async for key, _ in Cursor(db, Query(_given(q), fields=()), True, False):
         n += db.delete(key)
     return n
 

@@ -18,10 +18,10 @@ def steps(db, generator):
 
 
 def _limits(start, end, prefix):
-    low = _keys.USER if start is None else _keys.bound(start)
-    high = None if end is None else _keys.bound(end)
+    low = _keys.USER if start is None else _keys.bound(start, "start")
+    high = None if end is None else _keys.bound(end, "end")
     if prefix is not None:
-        p = _keys.bound(prefix)
+        p = _keys.bound(prefix, "prefix")
         if p == _keys.USER and not prefix:
             p = b""
         if p:

@@ -38,7 +38,10 @@ def parse(spec):
             raise QueryError("sort: path, or list of (path, 1 or -1)")
         if direction is True or direction is False or direction not in (1, -1):
             raise QueryError("sort: direction is 1 or -1, not %r" % (direction,))
-        out.append((split(s), direction < 0))
+        try:
+            out.append((split(s), direction < 0))
+        except QueryError as e:
+            raise QueryError("sort: %s" % e)
     return out
 
 
