@@ -16,6 +16,15 @@ def join(base, name):
     return base[: base.rfind("/") + 1] + name
 
 
+def _context():
+    # Not `ssl=True` of open_connection, which wants micropython-lib's ssl.py on top of the firmware's tls.
+    import tls
+
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = tls.CERT_NONE
+    return context
+
+
 async def _request(url, offset, ssl):
     # Ask for `url` from `offset`: (stream at the body, offset it starts from).
     for _ in range(5):
@@ -25,10 +34,10 @@ async def _request(url, offset, ssl):
             port = int(port)
         except ValueError:
             raise SourceError(url)
+        tls = None
         if scheme == "https:":
-            s, _ = await asyncio.open_connection(name, port, ssl=ssl or True)
-        else:
-            s, _ = await asyncio.open_connection(name, port)
+            tls = ssl or _context()
+        s, _ = await asyncio.open_connection(name, port, tls)
         done = False
         try:
             # HTTP/1.0: the answer is neither chunked nor kept alive
