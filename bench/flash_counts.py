@@ -133,7 +133,7 @@ def main(everything=True):
                 rows.append(measure(medium, documents, threshold))
     rows.append(measure("region", 3000, None, "old"))
     rows.append(measure("file", 3000, None, "old"))
-    rows.append(measure("small file", 3000))
+    rows.append(measure("small file", 3000, None, "old"))
     if everything:
         for documents in (300, 3000):
             rows.append(measure("in place", documents))

@@ -353,7 +353,7 @@ class FileMedium:
             dead = self.end - log.live
             if dead > 16384 and log.last:
                 # Sooner on a small file system: there must be room for the copy.
-                if dead > 3 * log.live or self._space() < log.live + log.live // 16 + 3 * _MARGIN:
+                if dead > 3 * log.live or self._space() < log.live + self.end // 12 + 3 * _MARGIN:
                     self._wanted = True
 
     def _space(self):
