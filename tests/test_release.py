@@ -133,25 +133,29 @@ def test_flash_manifests_of_esp_web_tools(dist):
         assert part["offset"] == offset and (dist / name / part["path"]).suffix == ".bin" and (dist / name / part["path"]).is_file()
 
 
-def test_flashing_page_in_a_real_browser(dist, tmp_path):
-    with lock():
-        packages.require("browser")
-    s = updates.server(dist, "127.0.0.1", 0)
+def _browse(folder, profile):
+    """Return the page as Chromium has it once its scripts have run, and what Chromium said."""
+    s = updates.server(folder, "127.0.0.1", 0)
     threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        url = "http://127.0.0.1:%d/index.html" % s.server_address[1]
         done = subprocess.run(
             [
-                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=%s" % (tmp_path / "profile"),
-                "--virtual-time-budget=10000", "--dump-dom", url,
+                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=%s" % profile,
+                "--virtual-time-budget=10000", "--dump-dom", "http://127.0.0.1:%d/index.html" % s.server_address[1],
             ],
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
     finally:
         s.shutdown()
         s.server_close()
-    page = done.stdout
-    assert "<h1>MicroTetherDB" in page, done.stderr[-2000:]
+    return done.stdout, done.stderr[-2000:]
+
+
+def test_flashing_page_in_a_real_browser(dist, tmp_path):
+    with lock():
+        packages.require("browser")
+    page, error = _browse(dist, tmp_path / "profile")
+    assert "<h1>MicroTetherDB" in page, error
     # the component's script ran and took the elements over: it marks them so
     buttons = re.findall(r"<esp-web-install-button([^>]*)>", page)
     assert len(buttons) == 3 and all("install-supported" in b for b in buttons), buttons
@@ -160,6 +164,15 @@ def test_flashing_page_in_a_real_browser(dist, tmp_path):
     assert re.search(r'href="RPI_PICO/[^"]+\.uf2"', page)
     for link in re.findall(r'(?:href|manifest)="([^"]+)"', page):
         assert (dist / link).is_file(), link
+    # the browser read the manifests and found their files
+    for family in ("ESP32", "ESP32-S3", "ESP32-C3"):
+        assert "%s for %s, 9132 bytes" % (release.library_version(), family) in page
+    # and says so when one is missing
+    broken = tmp_path / "broken"
+    shutil.copytree(dist, broken)
+    next((broken / "ESP32_GENERIC_C3").glob("*v0.1.0.bin")).unlink()
+    page, error = _browse(broken, tmp_path / "profile")
+    assert page.count("Cannot be installed from here: ESP32_GENERIC_C3") == 1 and page.count("9132 bytes") == 2, error
 
 
 def test_same_input_gives_the_same_release(dist, key, tmp_path):
