@@ -288,7 +288,8 @@ def test_http_errors_and_redirects(device, serve):
     class Redirect(updates.http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(302)
-            self.send_header("Location", url + self.path)
+            # once to a path of its own, then away
+            self.send_header("Location", "/x" + self.path if not self.path.startswith("/x") else url + self.path[2:])
             self.end_headers()
 
         def log_message(self, *args):
@@ -302,6 +303,21 @@ def test_http_errors_and_redirects(device, serve):
         s.shutdown()
         s.server_close()
     assert "UPDATED " + m["version"] in out and status == launch.RESTART
+
+
+@pytest.mark.parametrize(
+    "base, name, found",
+    [
+        ("http://h:1/a/b.json", "c", "http://h:1/a/c"),
+        ("http://h:1/a/b.json", "/c", "http://h:1/c"),
+        ("http://h/b.json", "https://i/c", "https://i/c"),
+        ("/sd/b.json", "c", "/sd/c"),
+        ("/sd/b.json", "/flash/c", "/flash/c"),
+        ("b.json", "c", "c"),
+    ],
+)
+def test_where_the_image_lies(run, base, name, found):
+    assert run("from microtetherdb.ota.source import join\nprint(join(%r, %r))" % (base, name)) == found + "\n"
 
 
 def test_no_update_while_one_is_unconfirmed(device):

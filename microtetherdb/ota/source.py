@@ -11,8 +11,10 @@ _HEADER = const(4096)  # bytes of an answer's header, all lines together
 
 def join(base, name):
     """Return where `name` is when `base` (URL or path) refers to it."""
-    if "://" in name or name[:1] == "/":
+    if "://" in name:
         return name
+    if name[:1] == "/":
+        return "/".join(base.split("/", 3)[:3]) + name if "://" in base else name
     return base[: base.rfind("/") + 1] + name
 
 
