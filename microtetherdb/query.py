@@ -13,7 +13,7 @@ from .errors import QueryError
 from .match import compile, whole_number
 
 _NO = object()
-_TICK = 8  # records between two chances to let others run
+_TICK = 2  # records between two chances to let others run
 _CHANGES = 256  # records that may move in an index while a query walks through it
 
 
@@ -72,10 +72,9 @@ def _literals(f):
     return one, two, three, prefilter(found, number)
 
 
-def _scan(db, f, slices):
+def _scan(db, f, slices, literals, accept):
     # Yield (key, document, raw) for every match, in key order; with `slices` also None now and then.
-    one, two, three, may = _literals(f)
-    accept = _accept(db, f)
+    one, two, three, may = literals
     store = db._store
     start = _keys.USER
     tick = b"\x07" + one  # passes the first literal
@@ -292,7 +291,7 @@ def _walk(db, f, plan, slices, counts, watched):
                     if watch.moved and key in watch.moved:
                         continue
                 n += 1
-                if slices and not n & 3:
+                if slices and not n & 1:
                     yield None
                     if watch is not None and watch.broken:
                         raise QueryError(watch.broken)
@@ -327,7 +326,7 @@ def _walk(db, f, plan, slices, counts, watched):
             _index.unwatch(watch)
 
 
-def _sorted(matches, order, keep, by_key):
+def _sorted(matches, order, keep, by_key, slices):
     # Equal ones are in key order, by whatever way they are found.
     from .order import loads as in_order
     from .sort import Sorter
@@ -344,6 +343,8 @@ def _sorted(matches, order, keep, by_key):
                         doc = in_order(m[2][record.text_start(m[2]) :])
                         break
             sorter.add(doc, (m[0], m[2]), None if by_key else m[0])
+            if slices:
+                yield None
     for key, raw in sorter.items:
         yield key, record.decode(raw), raw
 
@@ -405,11 +406,11 @@ class Query:
         """
         plan = self.plan(db, without)
         if plan is None:
-            matches = _scan(db, self.filter, slices)
+            matches = _scan(db, self.filter, slices, _literals(self.filter), _accept(db, self.filter))
         else:
             matches = _walk(db, self.filter, plan, slices, counts or [0], watched)
         if self.order is not None and not (plan is not None and plan.ordered):
-            matches = _sorted(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None)
+            matches = _sorted(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None, slices)
         if self.skip or self.limit:
             matches = _cut(matches, self.skip, self.limit)
         return matches
@@ -465,6 +466,7 @@ class Cursor:
         import asyncio
 
         if self._since is None:
+            await asyncio.sleep_ms(0)
             self._since = time.ticks_ms()
         while True:
             try:
@@ -473,7 +475,7 @@ class Cursor:
                 m = StopAsyncIteration
             if m is StopAsyncIteration:
                 raise StopAsyncIteration
-            if time.ticks_diff(time.ticks_ms(), self._since) >= 5:
+            if time.ticks_diff(time.ticks_ms(), self._since) >= 2:
                 await asyncio.sleep_ms(0)
                 self._since = time.ticks_ms()
             if m is not None:

@@ -1,8 +1,7 @@
-# boards: unix unix32 rp2
+# boards: unix unix32
 # SPEC section 4: find, sort, skip, limit, fields, keys, count, delete_many, update_many, explain, async for.
 import asyncio
 import random
-import sys
 from collections import OrderedDict
 
 from expect import raises
@@ -129,7 +128,7 @@ many(db)
 db.close()
 db = MicroTetherDB(ram_percentage=60)
 random.seed(7)
-turns = 2 if sys.platform == "rp2" else 60
+turns = 60
 changing(db, False, turns)
 db.create_index("v")
 changing(db, True, turns)

@@ -1,4 +1,4 @@
-# boards: unix unix32 rp2
+# boards: unix unix32
 # SPEC section 4: what is compared keeps its order of fields; the encoding is the same on every board.
 import json
 import random
