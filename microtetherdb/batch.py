@@ -4,6 +4,9 @@ from . import database, keys, record
 from .arguments import check_ttl
 from .keys import stored
 
+len = len  # see database.py: a look-up by hash instead of a search
+tuple = tuple
+
 
 def _each(value, n, name, single):
     # One for all, or a list with one each.
@@ -34,6 +37,10 @@ def put_batch(db, items, ttls=None, tags=None):
     plain = ttls is None and tags is None
     db._enter()
     try:
+        if plain and not db._linked:
+            made = _quick(db, items)
+            if made is not None:
+                return made
         store = db._store
         encode = record.encode
         text = record.plain
@@ -80,6 +87,42 @@ def put_batch(db, items, ttls=None, tags=None):
         return made
     finally:
         db._lock.release()
+
+
+def _quick(db, items):
+    # Most batches: plain documents, without tags and TTLs. Returns None when an item needs the long way.
+    plain = database._plain
+    dumps = database.dumps
+    separators = database._SEPARATORS
+    made = []
+    out = []
+    add = out.append
+    name = made.append
+    store = db._store
+    as_text = store.ram and not store.bad  # str needs neither a copy nor a look at its exact size
+    size = 0
+    fresh = True
+    for data in items:
+        key = None
+        if data.__class__ is tuple and len(data) == 2:
+            key, data = data
+            fresh = False
+            if key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02":
+                return None
+        if not plain(data):
+            return None
+        data = dumps(data, separators=separators)
+        n = len(data)
+        if n > 2048:  # characters of up to four bytes
+            return None
+        size += n + 32
+        if key is None:
+            key = keys.generated(db)
+        name(key)
+        add((key, data) if as_text else (key.encode(), data.encode()))
+    store.apply(out, fresh, size if as_text else 0)
+    _count(db, len(made))
+    return made
 
 
 def _apply(db, out, stamps, fresh=False):

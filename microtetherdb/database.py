@@ -137,7 +137,9 @@ class MicroTetherDB:
             if key is None:
                 key = keys.generated(self)
             self._set(key, raw)  # the store's put, or _write once there are TTLs or indexes
-            self._made_one()
+            self._made += 1
+            if self._made >= self._next:
+                self._tick(self)
         except BaseException:
             self._lock.release()
             raise
@@ -148,9 +150,7 @@ class MicroTetherDB:
         # Count a change; every few, do what is due.
         self._made += 1
         if self._made >= self._next:
-            from . import lifecycle
-
-            lifecycle.tick(self)
+            self._tick(self)
 
     def _link(self):
         # From now on a change of a record may concern other entries of the tree.
@@ -219,7 +219,9 @@ class MicroTetherDB:
         else:
             n = self._store.delete(key)
         self._deletes += 1
-        self._made_one()
+        self._made += 1
+        if self._made >= self._next:
+            self._tick(self)
         return n or 0
 
     # Reading

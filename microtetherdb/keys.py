@@ -9,7 +9,6 @@ EXPIRY = b"\x00e"
 USER = b"\x01"  # first byte of the user keys' range
 
 _SESSION = const(0xFFFFFF)  # generated keys of one session, six hexadecimal digits
-_DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f")
 
 
 def stored(key):
@@ -65,12 +64,9 @@ def generated(db):
     never made twice; RAM databases draw one.
     """
     n = db._keys_made = db._keys_made + 1
-    if n & 15 and db._key_head:
-        return db._key_head + _DIGITS[n & 15]
     if n > _SESSION or not db._session:
         from . import session
 
         db._session = session.begin(db)
         n = db._keys_made = 0
-    db._key_head = "%s%05x" % (db._session, n >> 4)  # formatting costs as much as storing: once for sixteen keys
-    return db._key_head + _DIGITS[n & 15]
+    return "%s%06x" % (db._session, n)

@@ -43,6 +43,7 @@ def start(db, args, kw):
     db._counted = None
     db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
     db._next = db._threshold = threshold(db)
+    db._tick = tick
     db._check_ms = int(cfg["ttl_check_interval"] * 1000)
     db._sweep_ms = int(cfg["cleanup_interval"] * 1000)
     db._checked = db._swept = time.ticks_ms()

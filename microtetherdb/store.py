@@ -12,6 +12,8 @@ from micropython import const
 _ENOMEM = const(12)
 _KEYS = const(1)
 
+len = len  # see database.py: a look-up by hash instead of a search
+
 
 class Store:
     """`stream`: a `RamStream` or a `PageLog` (`log` is then the same object)."""
@@ -22,9 +24,9 @@ class Store:
         self._cachesize = cachesize
         self.log = log
         self.ram = log is None
-        # Key and value of exactly this size break Berkeley DB's page split (docs/format.md);
-        # our own images have that mended (0: nothing to avoid).
-        self._bad = 0 if mended else (pagesize - 20) // 2 - 14
+        # Key and value of exactly this size break Berkeley DB's page split (docs/format.md). Our own
+        # images have that mended (0: nothing to avoid), but files may be opened elsewhere.
+        self.bad = 0 if mended and log is None else (pagesize - 20) // 2 - 14
         self._redo = {}
         self._scan = None
         self._quota = cachesize
@@ -103,14 +105,14 @@ class Store:
 
     def _sized(self, key, value):
         # The value, longer by a space where the size of key and value is the bad one.
-        if type(value) is str:
+        if value.__class__ is str:
             value = value.encode()
-        n = len(key.encode()) if type(key) is str else len(key)
-        return value + b" " if n + len(value) == self._bad else value
+        n = len(key.encode()) if key.__class__ is str else len(key)
+        return value + b" " if n + len(value) == self.bad else value
 
     def _put_log(self, key, value):
         # Set one key (str or bytes), as `apply` does.
-        if type(key) is str:
+        if key.__class__ is str:
             key = key.encode()
         value = self._sized(key, value)
         n = len(value)
@@ -128,7 +130,7 @@ class Store:
             self.mirror(key, value)
 
     def _put_ram(self, key, value):
-        if self._bad:
+        if self.bad:
             value = self._sized(key, value)
         self._left -= len(value)
         if self._left < 0:
@@ -156,15 +158,17 @@ class Store:
             self._drop()  # the next call tries again
         self._reraise(error)
 
-    def apply(self, changes, fresh=False):
+    def apply(self, changes, fresh=False, need=0):
         """Apply a list of (key, value), value None deletes; all or nothing.
 
-        `fresh`: none of the keys is in the tree yet.
+        `fresh`: none of the keys is in the tree yet. `need`: the bytes that a RAM database's tree
+        grows by, when they are known; keys and values may then be str.
 
         Raises `DBFull` before anything is changed when there is no room for it.
         """
-        need = 0
-        bad = self._bad
+        if need:
+            return self._apply_ram(changes, need, fresh)
+        bad = self.bad
         for i, (key, value) in enumerate(changes):
             if value is not None:
                 n = len(key) + len(value)
@@ -200,17 +204,19 @@ class Store:
         tree = self._tree
         self._scan = None
         done = []
+        note = done.append
         try:
             for key, value in changes:
                 old = None if fresh else tree.get(key)
-                done.append((key, old))
+                note(old)
                 if value is not None:
                     tree[key] = value
                 elif old is not None:
                     del tree[key]
         except BaseException as e:
             while done:
-                key, value = done.pop()
+                value = done.pop()
+                key = changes[len(done)][0]
                 if value is not None:
                     tree[key] = value
                 elif key in tree:
@@ -237,7 +243,7 @@ class Store:
         return 1
 
     def _delete_log(self, key):
-        if type(key) is str:
+        if key.__class__ is str:
             key = key.encode()
         if self._tree is None:
             self.recover()
