@@ -20,7 +20,8 @@ from .order import MISSING, entry
 _CATALOGUE = b"\x00c"
 _ENTRY = b"\x00x"
 _PATH = const(100)  # bytes
-_STEP = const(16)  # records indexed, or entries removed, in one change list
+_STEP = const(4)  # entries made or removed in one change list: some milliseconds on a Pico
+_FLUSH = const(16)  # steps between two commits
 _IDS = const(255)
 
 _BUILDING = const(1)
@@ -205,6 +206,7 @@ def _check_path(path):
 def _wipe(db, prefix, commit):
     # Remove all entries below a prefix in bounded change lists.
     store = db._store
+    steps = 0
     while True:
         out = []
         for key in store.scan(prefix, keys.after(prefix), 1):
@@ -214,7 +216,9 @@ def _wipe(db, prefix, commit):
         if not out:
             return
         store.apply(out)
-        commit(db)
+        steps += 1
+        if steps % _FLUSH == 0:
+            commit(db)
         yield
 
 
@@ -249,16 +253,17 @@ def build(db, path):
     db._indexes[path] = index
     db._link()  # every change goes through `changes` from now on
     out = []
-    count = 0
+    steps = 0
     try:
         for key, raw in store.scan(keys.USER):
             for code in index.of_record(raw):
                 out.append(index.key(code, key))
-            count += 1
             if len(out) >= _STEP:
                 store.apply(out)
                 out = []
-                commit(db)
+                steps += 1
+                if steps % _FLUSH == 0:
+                    commit(db)
                 yield
                 if db._indexes is None or db._indexes.get(path) is not index:
                     return  # dropped, or the database was emptied, meanwhile

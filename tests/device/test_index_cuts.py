@@ -14,7 +14,7 @@ LONG = "long" in getattr(sys, "argv", ())
 def work(flash):
     db = MicroTetherDB(flash, in_memory=False)
     random.seed(4)
-    for i in range(40):
+    for i in range(100):
         db.put("k%02d" % i, {"n": i % 7, "a": [i, i + 1]}, tags=["t%d" % (i % 3)])
     db.create_index("n")
     for i in range(60):
@@ -56,15 +56,15 @@ def check(flash):
     return half
 
 
-flash = Flash(48)
+flash = Flash(64)
 work(flash)
 check(flash)
 total = flash.ops
 half = cuts = 0
 kept = []
-for n in range(0, total, 1 if LONG else 2):
+for n in range(0, total, 1 if LONG else 3):
     gc.collect()
-    flash = Flash(48)
+    flash = Flash(64)
     flash.seed = n + 1
     flash.cut_at = n
     try:
