@@ -17,13 +17,13 @@ _TABLE = const(0x3000000)
 _KIND = const(0x7F000000)
 _MASK = const(0xFFFFFF)
 _HEAD = const(12)
+_COPIES = const(1536)  # bytes: with the tree's own pages less than an erase block
 
 
 def step(log):
     """One piece: an erase, or a piece of the checkpoint, or frames of the victim copied."""
     medium = log.medium
-    if medium.erase_ahead():
-        return True
+    medium.erase_ahead()
     if 0 <= log._chunk < len(log.table):
         _write_chunk(log)
     elif medium.checkpoint_due and log._chunk < 0 and log.last:
@@ -68,10 +68,11 @@ def _commit(log):
         log.commit()
 
 
-def _copy(log, budget):
-    # Walk `budget` bytes of the victim.
+def _copy(log, budget, most=_COPIES):
+    # Walk `budget` bytes of the victim, but copy no more than about `most`.
     medium = log.medium
-    while budget > 0:
+    copies = 0
+    while budget > 0 and medium.can_copy():
         victim = medium.victim()
         if victim is None:
             return
@@ -83,9 +84,13 @@ def _copy(log, budget):
                 rescue(log, pos, limit)
                 size = limit - pos
             elif word < _TABLE:
+                grown = log.grown
                 _copy_frame(log, pos, word, size)
+                copies += log.grown - grown
             pos += size
             budget -= size
+            if copies > most:
+                budget = 0
         log.walk = pos
         if pos >= limit:
             if medium.in_victim(log.checkpoint):
@@ -131,10 +136,14 @@ def rewrite(log, page):
     data = log.page_buffer()
     log.get(page, data)
     pos = log.table[page >> 7][page & 127]
-    log.set(page, 0)  # nothing to be a delta of
     gone = frames_size(log, pos)
     written = log.pages_written
-    log.put(page, memoryview(data))
+    log.set(page, 0)  # nothing to be a delta of
+    try:
+        log.put(page, memoryview(data))
+    except BaseException:
+        log.set(page, pos)
+        raise
     log.pages_written = written
     log.live -= gone
 
@@ -174,7 +183,7 @@ def make_room(log, nbytes):
             return
         if not medium.begin(log):
             break
-        _copy(log, medium.sector)
+        _copy(log, medium.sector, medium.sector)
         log.commit(True)
         if medium.in_victim(log.checkpoint):
             write_checkpoint(log)

@@ -384,6 +384,10 @@ class FileMedium:
         """Tell whether a commit would free a file, or spare writing the buffer without one."""
         return self._done or self.end - self._written > (self._limit_chunks - 2) * _CHUNK
 
+    def can_copy(self):
+        """Tell whether there is room for copies."""
+        return True
+
     def rounds(self):
         """Return how many steps compaction may take for one request."""
         return 2 + (self._cut + self.end) // self.sector

@@ -22,7 +22,7 @@ _HEADER = const(28)  # magic, version, kind, page size, seq, seq before, cut, se
 _FORMAT = "<4sBBHIIIHH"
 _KIND = const(0x52)
 _PROGRAM = const(256)  # bytes a program: RP2040 and all serial NOR flash
-_AHEAD = const(1)  # sectors kept erased
+_AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
 _EIO = const(5)
 _ENOENT = const(2)
@@ -183,8 +183,11 @@ class RegionMedium:
         if s == self.head:
             return self.end
         if s != self._limit_of:
-            self._header(self._forward[s])
-            cut = self._cut
+            if self._forward[s] == self.head:
+                cut = self._head_cut  # its header may not be programmed yet
+            else:
+                self._header(self._forward[s])
+                cut = self._cut
             if (cut - 1) // self.sector != s:
                 raise DBCorrupt("sector %d: the next one does not follow it" % s)
             self._limit_of = s
@@ -277,6 +280,7 @@ class RegionMedium:
             self._forward[self.head] = s
         self.head = s
         self.seq = self.newest
+        self._head_cut = cut
         self._continue = -1
         self._start = self._flushed = self.end = s * self.sector
         self._stop = self._start + self.sector
@@ -317,7 +321,7 @@ class RegionMedium:
     def drained(self):
         """Everything live in the victim has been copied; the next commit gives it up."""
         self._victim = s = self._forward[self._victim]
-        self._victim_seq = self._header(s)
+        self._victim_seq = self.seq if s == self.head else self._header(s)
         self._limit_of = -1
         self._plan()
 
@@ -334,6 +338,7 @@ class RegionMedium:
 
     def release(self, log):
         """A commit is durable: sectors drained before it are free."""
+        self._live = log.live
         if self._tail != self._victim:
             self._tail = self._victim
             self._plan()
@@ -348,7 +353,9 @@ class RegionMedium:
         n = self.count
         self.pace = 0
         if gap < n // 4 and self._victim != self.head:
-            self.pace = min(self.sector, self.sector * n // (150 * max(gap, 1)))
+            # A victim of a region that is filled to u gives 1 - u of what is walked, or more.
+            used = min(self._live * 100 // (n * self.usable), 95)
+            self.pace = min(self.sector, 2 * n * used * used // (5 * (100 - used) * max(gap, 1)))
         self.checkpoint_due = self.seq - self.checkpoint_seq >= max(2, n // 8)
 
     def idle(self, log):
@@ -368,7 +375,11 @@ class RegionMedium:
 
     def wants_commit(self):
         """Tell whether a commit would free sectors that are needed soon."""
-        return self.free() < _RESERVE + 2 and self.pending() > 0
+        return self.free() < _RESERVE + 4 and self.pending() > 1
+
+    def can_copy(self):
+        """Tell whether there is room for copies besides what the tree may write before the next commit."""
+        return self.free() > 1
 
     def begin(self, log):
         """Get ready to compact; False if there is nothing to reclaim."""
@@ -380,11 +391,12 @@ class RegionMedium:
 
     def capacity(self):
         """Return how many bytes of frames may be live."""
-        return (self.count - len(self.bad) - _RESERVE - 2) * self.usable
+        # An eighth is left for what is dead: the fuller a log, the more copying for each byte written.
+        return (self.count - len(self.bad) - _RESERVE - 2) * self.usable // 8 * 7
 
     def roomy(self, nbytes, log):
         """Tell whether `nbytes` more fit at once, leaving compaction its sectors."""
-        return (self.free() - _RESERVE) * self.usable > nbytes and log.live + nbytes <= self.capacity()
+        return (self.free() - _RESERVE // 2) * self.usable > nbytes and log.live + nbytes <= self.capacity()
 
     def in_victim(self, pos):
         """Tell whether the frame at `pos` lies in the victim (0: in the first sector)."""
@@ -472,6 +484,7 @@ class RegionMedium:
         self._victim_seq = self.seq = self.checkpoint_seq = 0
         self._continue = 0
         self._start = self._stop = self.end = self._flushed = 0
+        self._live = 0
         self._forward = array("H", bytes(2 * self.count))
         if not found:
             self._blank = True
@@ -481,6 +494,8 @@ class RegionMedium:
             return False
         self.seq = self.newest
         self._at = self.head
+        self._header(self.head)
+        self._head_cut = self._cut
         self.end = self._stop = self._flushed = (self.head + 1) * self.sector
         return True
 
@@ -541,11 +556,12 @@ class RegionMedium:
         self._limit_of = -1
         if last_end:
             s = (last_end - 1) // self.sector
-            self.seq = self._header(s)
             self.checkpoint_seq = self._header(checkpoint // self.sector) if checkpoint else self._victim_seq
+            self.seq = self._header(s)
             self._start = s * self.sector
             self._flushed = self.end = last_end
             self.head = s
+            self._head_cut = self._cut
             self._stop = self._start + self.sector
             if s != head or s in self.bad or not self._is_blank(last_end, self._stop):
                 self._stop = 0  # a new sector begins with the next frame
