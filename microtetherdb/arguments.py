@@ -3,6 +3,13 @@
 from . import keys, record
 from .clock import MAX_TTL
 
+# built-ins found by hash, see database.py
+bool = bool
+float = float
+int = int
+isinstance = isinstance
+len = len
+str = str
 
 _ALL = ("data", "ttl", "tags", "_id", "key")
 

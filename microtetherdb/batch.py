@@ -93,7 +93,6 @@ def _quick(db, items):
     # Most batches: plain documents, without tags and TTLs. Returns None when an item needs the long way.
     plain = database._plain
     dumps = database.dumps
-    separators = database._SEPARATORS
     made = []
     out = []
     add = out.append
@@ -111,7 +110,7 @@ def _quick(db, items):
                 return None
         if not plain(data):
             return None
-        data = dumps(data, separators=separators)
+        data = dumps(data, separators=(",", ":"))
         n = len(data)
         if n > 2048:  # characters of up to four bytes
             return None

@@ -9,7 +9,6 @@ from json import dumps, loads
 from . import keys, record
 
 _NO = object()
-_SEPARATORS = (",", ":")
 
 # MicroPython searches its table of built-ins one by one, some hundred entries; a module's own names are hashed.
 len = len
@@ -118,7 +117,7 @@ class MicroTetherDB:
             return self._put_as(key, keys.stored(key), record.encode(data))
         if not _plain(data):
             return self._put_as(key, key, record.encode(data))
-        data = dumps(data, separators=_SEPARATORS)
+        data = dumps(data, separators=(",", ":"))
         if len(data) > 2048:  # characters of up to four bytes: let the codec count them
             data = record.checked(data.encode(), "data")
         return self._put_raw(key, data)
@@ -161,9 +160,9 @@ class MicroTetherDB:
         # Append to a change list what one record's change means for the whole tree.
         out.append((key, raw))
         if self._indexes or (old is not None and b'tags":' in old) or (raw is not None and b'tags":' in raw):
-            from . import index
+            from .methods import module
 
-            index.changes(self, key, old, raw, out)
+            module("index").changes(self, key, old, raw, out)
         was = None if old is None else record.stamp(old)
         new = None if raw is None else record.stamp(raw)
         if was is not None or new is not None:

@@ -21,23 +21,23 @@ _WHERE = (
 )
 
 _loading = allocate_lock()
+_package = sys.modules["microtetherdb"]
 
 
 def module(name):
     """Return a module of the package, loading it if need be; a second thread waits until it is whole."""
     _loading.acquire()
     try:
-        return getattr(__import__("microtetherdb." + name), name)
+        return getattr(_package, name)  # which loads it when it is not there, see __init__.py
     finally:
         _loading.release()
 
 
 def unload(*names):
     """Forget modules that were needed once, so that the collector takes them."""
-    package = sys.modules["microtetherdb"]
     for name in names:
         if sys.modules.pop("microtetherdb." + name, None) is not None:
-            delattr(package, name)
+            delattr(_package, name)
 
 
 def bind(db, name):

@@ -20,7 +20,7 @@ _SEPARATORS = (",", ":")
 
 def _check(value, name, depth):
     # Raise unless JSON can carry `value`, naming the place.
-    t = type(value)
+    t = value.__class__
     if t is str or t is int or t is bool or value is None:
         return
     if isinstance(value, float):
@@ -33,14 +33,14 @@ def _check(value, name, depth):
         for k, v in value.items():
             if not isinstance(k, str):
                 raise TypeError("%s: keys are str, not %s" % (name, type(k).__name__))
-            t = type(v)
+            t = v.__class__
             if t is str or t is int:
                 continue
             _check(v, name + "." + k, depth + 1)
     elif isinstance(value, (list, tuple)):
         depth += 1
         for v in value:
-            t = type(v)
+            t = v.__class__
             if t is str or t is int:
                 continue
             _check(v, name + "[]", depth)
