@@ -118,7 +118,8 @@ class Store:
         n = len(value)
         if self._tree is None:
             self.recover()
-        self._reserve(n + 2 * self.pagesize)
+        if key[0]:  # the database's own state is written on a full medium too, as deletes are
+            self._reserve(n + 2 * self.pagesize)
         self._scan = None
         try:
             self._tree[key] = value
