@@ -1,0 +1,86 @@
+# boards: unix unix32
+"""SPEC 8: a full medium raises DBFull before anything is half-written; reads and deletes work on; space comes back."""
+
+import gc
+import os
+
+import vfs
+from flashsim import Flash
+from microtetherdb import DBFull, MicroTetherDB
+
+
+def document(i):
+    return {"n": i, "text": "x" * (20 + i * 7 % 90)}
+
+
+def fill(db, model, start):
+    i = start
+    while True:
+        try:
+            db.put("k%05d" % i, document(i))
+        except DBFull:
+            assert "k%05d" % i not in db
+            return i
+        model["k%05d" % i] = document(i)
+        i += 1
+
+
+def same(db, model):
+    got = dict(db.items())
+    assert got == model, (len(got), len(model))
+
+
+def run(kind, flash, target, unmount):
+    db = MicroTetherDB(target, in_memory=False)
+    model = {}
+    n = fill(db, model, 0)
+    print(kind, "full with", n, "documents, live", db.stats()["live"])
+    assert n > 100
+    same(db, model)
+    # a batch that does not fit changes nothing
+    try:
+        db.put_batch([("batch%d" % i, document(i)) for i in range(n // 2)])
+        raise AssertionError("fitted")
+    except DBFull:
+        pass
+    same(db, model)
+    db.close()
+    db = MicroTetherDB(target, in_memory=False)
+    same(db, model)
+    assert db.check()["ok"], db.check()
+    # deletes work, all of them, and give the space back
+    for turn in range(3):
+        gone = sorted(model)[turn::2]
+        for key in gone:
+            assert db.delete(key) == 1
+            del model[key]
+        db.flush()
+        same(db, model)
+        more = fill(db, model, 10000 * (turn + 1)) - 10000 * (turn + 1)
+        print(kind, "deleted", len(gone), "put again", more)
+        assert more > len(gone) * 0.6
+        same(db, model)
+    assert db.check()["ok"]
+    assert db.delete(purge=True) == len(model)
+    model.clear()
+    assert fill(db, model, 0) > n * 0.8
+    same(db, model)
+    db.close()
+    db = MicroTetherDB(target, in_memory=False)
+    same(db, model)
+    db.close()
+
+
+run("region", None, Flash(24), None)
+gc.collect()
+flash = Flash(40)
+vfs.VfsLfs2.mkfs(flash, progsize=256)
+vfs.mount(vfs.VfsLfs2(flash, progsize=256), "/full")
+run("littlefs", flash, "/full/x.db", "/full")
+vfs.umount("/full")
+gc.collect()
+flash = Flash(320, 512, atomic=True)
+vfs.VfsFat.mkfs(flash)
+vfs.mount(vfs.VfsFat(flash), "/full")
+run("FAT", flash, "/full/x.db", "/full")
+print("OK")
