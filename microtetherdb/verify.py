@@ -42,6 +42,9 @@ def _pages(db, report):
     i = 0
     while i < log.pages:
         problem = log.check_page(i)
+        if problem and db._store.dirty():
+            db._store.commit()  # the tree had this page in its cache only
+            problem = log.check_page(i)
         if problem:
             _problem(report, problem)
         else:

@@ -4,13 +4,10 @@ Hypothesis makes the sequences, always the same ones; tests/device/lib/executor.
 """
 
 import copy
-import json
 import os
-import signal
-import subprocess
 
 import pytest
-from conftest import LIB, PROGRAMS
+from executor import Device
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -19,37 +16,6 @@ Y2000 = 3600  # seconds since 2000: a clock that was never set
 Y2026 = 26 * 365 * 86400
 # (board, medium): sequences; 200 altogether, ten times as many at night
 CASES = {("unix", "ram"): 50, ("unix", "file"): 80, ("unix32", "ram"): 30, ("unix32", "file"): 40}
-
-
-class Device:
-    """A MicroPython process that runs the executor."""
-
-    def __init__(self, board, folder):
-        self.command = [str(PROGRAMS[board]), "-X", "heapsize=16M", str(LIB / "executor.py")]
-        self.folder = folder
-        self.path = os.environ.get("MTDB_SOURCE", "").split() + [".frozen", str(LIB)]
-        self.process = None
-
-    def call(self, name, *args, **kw):
-        if self.process is None:
-            self.process = subprocess.Popen(
-                self.command, cwd=self.folder, env=dict(os.environ, MICROPYPATH=":".join(self.path)), stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, encoding="utf-8",
-            )  # fmt: skip
-        self.process.stdin.write(json.dumps([name, args, kw], ensure_ascii=False) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        assert line, "the device died, status %s" % self.process.wait()
-        return json.loads(line)
-
-    def kill(self):
-        """Cut the power: what only the process knew is gone."""
-        if self.process is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
-            self.process = None
 
 
 class Expected(Exception):

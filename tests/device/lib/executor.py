@@ -33,6 +33,8 @@ def invariants(db):
     ttls = db.stats()["ttls"]  # removes what has expired
     wanted = set()
     found = set()
+    report = db.check()
+    assert report["ok"], report["problems"]
     live = 0
     ram = db._store.ram
     for key, raw in db._store.scan():
@@ -86,6 +88,10 @@ class Executor:
 
     def invariants(self):
         invariants(self.db)
+
+    def sizes(self):
+        """Page size, and the sizes of all entries of the tree: key and value."""
+        return self.db._store.pagesize, sorted(set(len(k) + len(v) for k, v in self.db._store.scan()))
 
     def contains(self, key):
         return key in self.db
