@@ -133,54 +133,56 @@ def _on_tags(cond, parts):
     return tags
 
 
-def _field(name, conds):
-    # All conditions on a plain field of a document.
-    missing = MISSING  # cells are found at once, globals and builtins are not
+def _field(name, conds, missing):
+    # All conditions on a plain field of a document. `missing`: what `get` gives where there is none.
+    # These run for each document. MicroPython keeps a frame of up to eleven words on the C stack, a
+    # larger one on the heap; it finds a cell at once, a global or a builtin by a look-up.
+    if missing is not None:
+        get = lambda doc: doc.get(name, missing)
+        tests = [_on_value(c) for c in conds]
+        return conjunction([_of(get, t) for t in tests])
     of = type
     array = list
     tests = [_on_value(c) for c in conds]
     # Of a value that is no array, as most are, no more than its tests.
     scalar = [t if isinstance(c[1], list) else _negation(c[1]) if c[0] else c[1] for c, t in zip(conds, tests)]
     first = scalar[0]
+    test = tests[0]
     if len(conds) == 1:
-        test = tests[0]
         if conds[0][2]:  # of an array no more either
-            return lambda doc: first(doc.get(name, missing))
+            return lambda doc: first(doc.get(name))
 
         def one(doc):
-            v = doc.get(name, missing)
-            return first(v) if of(v) is not array else test(v)
+            doc = doc.get(name)
+            return first(doc) if of(doc) is not array else test(doc)
 
         return one
-    if len(conds) == 2:
-        second = scalar[1]
-        within = between(conds[0], conds[1])
-        if within is not None:
+    if len(conds) > 2:
+        return conjunction([_field(name, [c], None) for c in conds])
+    second = scalar[1]
+    test2 = tests[1]
+    within = between(conds[0], conds[1])
+    if within is not None:
 
-            def bounded(doc):
-                v = doc.get(name, missing)
-                if of(v) is not array:
-                    return within(v)
-                return tests[0](v) and tests[1](v)
+        def bounded(doc):
+            doc = doc.get(name)
+            if of(doc) is not array:
+                return within(doc)
+            return test(doc) and test2(doc)
 
-            return bounded
+        return bounded
 
-        def both(doc):
-            v = doc.get(name, missing)
-            if of(v) is not array:
-                return first(v) and second(v)
-            return tests[0](v) and tests[1](v)
+    def both(doc):
+        doc = doc.get(name)
+        if of(doc) is not array:
+            return first(doc) and second(doc)
+        return test(doc) and test2(doc)
 
-        return both
+    return both
 
-    def every(doc):
-        v = doc.get(name, missing)
-        for t in tests if of(v) is array else scalar:
-            if not t(v):
-                return False
-        return True
 
-    return every
+def _of(get, test):
+    return lambda doc: test(get(doc))
 
 
 def _negation(test):
@@ -306,7 +308,9 @@ class Compiler:
             if parts[0] == "tags" and root:
                 out.extend(_on_tags(c, parts) for c in conds)
             elif len(parts) == 1:
-                out.append(_field(name, conds))
+                # Null and missing are one, but for the operators that tell them apart.
+                apart = isinstance(x, dict) and ("$exists" in x or "$type" in x or "$not" in x)
+                out.append(_field(name, conds, MISSING if apart else None))
             else:
                 out.extend(_on_path(c, parts) for c in conds)
         return out

@@ -5,14 +5,14 @@ are never parsed. It agrees with the writer: compact JSON as MicroPython's `json
 non-ASCII characters as UTF-8, control characters, quotes and backslashes escaped.
 """
 
-from micropython import const
-
 from . import index as _index
 from .keys import after
+from .match import conjunction
 from .order import entry, kind
 
 _MANY = 8  # alternatives of one literal
 _INFINITY = float("inf")
+_NAN = float("nan")
 
 _LOW = {2: b"\x20", 3: b"\x30", 8: b"\x50"}
 _HIGH = {2: b"\x23", 3: b"\x31", 8: b"\x52"}
@@ -241,7 +241,8 @@ def needles(f):
             if some and some not in out and len(some) <= _MANY:
                 out.append(some)
     # The most telling first: single literals, the longest of them.
-    out.sort(key=lambda some: len(some) * 100 - len(some[0]))
+    if len(out) > 1:
+        out.sort(key=lambda some: len(some) * 100 - len(some[0]))
     return out[:6]
 
 
@@ -252,8 +253,10 @@ def probe(f):
     once; other records are parsed.
     """
     for path, op, x in f.sargs:
+        if (op != "$in" and kind(x) != 2) or op in ("$all", "$contains", "$regex"):
+            continue
         key = _key(path)
-        if key is None or path == "tags" or (op != "$in" and kind(x) != 2) or op in ("$all", "$contains", "$regex"):
+        if key is None or path == "tags":
             continue
         if op == "$in" and not (x and all(kind(m) == 2 for m in x)):
             continue
@@ -285,58 +288,47 @@ def _float(x):
         return _INFINITY if x > 0 else -_INFINITY
 
 
-_IDLE = const(60)
-
-
 def prefilter(found, number=None):
-    """Return `f(raw)`: False if a record cannot match; None once looking has turned out not to be worth it.
+    """Return `f(raw) -> bool` that tells whether a record may match, or None when there is nothing to look for.
 
-    `found`: what `needles` gave, or some of it; `number`: what `probe` gave. Returns None when there
-    is nothing to look for.
+    `found`: what `needles` gave, or some of it; `number`: what `probe` gave.
     """
-    if not found and number is None:
-        return None
-    # A test that rejects less than one record in four costs more than it saves: it is left out.
-    idle = idle_number = 0
+    tests = [_any_in(some) for some in found]
     if number is not None:
-        key, low, high = number
-        width = len(key)
+        tests.append(_within(*number))
+    return conjunction(tests) if tests else None
 
-    def may(raw):
-        nonlocal found, idle, number, idle_number
-        if found:
-            for some in found:
-                for literal in some:
-                    if literal in raw:
-                        break
-                else:
-                    idle -= 3
-                    return False
-            idle += 1
-            if idle > _IDLE:
-                found = None
-        if number is not None:
-            at = raw.find(key) + width
-            if at < width:
-                idle_number -= 3
-                return False
-            # Where the key occurs twice, any of them may be the one: parse.
-            if raw.find(key, at) < 0:
-                c = raw[at]
-                if 45 <= c < 58:  # a minus sign or a digit
-                    v = float(raw[at : raw.find(b",", at)].rstrip(b"}] "))
-                    # beyond 2**24 a float may not be the number that is written there
-                    if (v < low or v > high) and -16777216 < v < 16777216:
-                        idle_number -= 3
-                        return False
-                elif c != 91:  # not an array either
-                    idle_number -= 3
-                    return False
-            idle_number += 1
-            if idle_number > _IDLE:
-                number = None
-        elif not found:
-            return None
-        return True
 
-    return may
+def _any_in(literals):
+    def any_in(raw):
+        for literal in literals:
+            if literal in raw:
+                return True
+        return False
+
+    return any_in
+
+
+def _within(key, low, high):
+    width = len(key)
+    read = _read
+
+    def within(raw):
+        at = raw.find(key) + width
+        if at < width:
+            return False
+        if raw.find(key, at) >= 0:
+            return True  # where the key occurs twice, any of them may be the one: parse
+        at = read(raw, at)
+        # beyond 2**24 a float may not be the number that is written there
+        return low <= at <= high or at >= 16777216.0 or at <= -16777216.0
+
+    return within
+
+
+def _read(raw, at):
+    # The number that begins at `at`; for an array infinity, which any bounds let pass; for the rest NaN.
+    c = raw[at]
+    if 45 <= c < 58:  # a minus sign or a digit
+        return float(raw[at : raw.find(b",", at)].rstrip(b"}] "))
+    return _INFINITY if c == 91 else _NAN

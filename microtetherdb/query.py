@@ -14,6 +14,7 @@ from .match import compile, whole_number
 
 _NO = object()
 _TICK = 2  # records between two chances to let others run
+_IDLE = 60  # a look at the raw bytes that rejects less than one record in four costs more than it saves: it is left out
 _CHANGES = 256  # records that may move in an index while a query walks through it
 
 
@@ -32,34 +33,41 @@ def _accept(db, f, exact=False):
     # Return `g(raw)`: the document of a record that matches, or _NO. `exact`: it is known to match, if it has not expired.
     test = f.test
     fields = f.fields and not exact
-    text_start = record.text_start
-    in_order = None
     if f.ordered:
         from .order import loads as in_order
 
-    def accept(raw):
+    def special(raw):
         if raw[0] < 8:
             if record.expired(raw, db._clock):
                 return _NO
             if raw[0] & 2:  # not a document but a value with tags: only these can be asked for
-                if not exact and not (f.only_tags and test(loads(raw[text_start(raw) :]))):
+                if not exact and not (f.only_tags and test(loads(raw[record.text_start(raw) :]))):
                     return _NO
                 return record.decode(raw)
-            raw = raw[text_start(raw) :]
+            raw = raw[record.text_start(raw) :]
         doc = loads(raw)
-        if fields and (type(doc) is not dict or not test(doc if in_order is None else in_order(raw))):
+        if fields and (type(doc) is not dict or not test(in_order(raw) if f.ordered else doc)):
             return _NO
         return doc
+
+    if f.ordered or not fields:
+        return special
+
+    def accept(raw):  # a small frame, see match._field
+        if raw[0] < 8:
+            return special(raw)
+        raw = loads(raw)
+        return raw if type(raw) is dict and test(raw) else _NO
 
     return accept
 
 
-def _literals(f):
+def _literals(f, limit=0):
     # (one, two, three, may): up to three alternatives are looked for right in the loop, where the time goes.
     from .plan import needles, prefilter, probe
 
     found = needles(f)
-    number = probe(f)
+    number = None if 0 < limit < 30 else probe(f)  # few records are parsed sooner than that is worth
     if number is not None:  # a literal that is no more than the key is looked for by the probe
         found = [some for some in found if some[0] != number[0]]
     first = [b""]
@@ -75,6 +83,7 @@ def _literals(f):
 def _scan(db, f, slices, literals, accept):
     # Yield (key, document, raw) for every match, in key order; with `slices` also None now and then.
     one, two, three, may = literals
+    idle = 0
     store = db._store
     start = _keys.USER
     tick = b"\x07" + one  # passes the first literal
@@ -93,10 +102,11 @@ def _scan(db, f, slices, literals, accept):
                     yield None
                 else:
                     if may is not None:
-                        hit = may(raw)
-                        if not hit:
-                            if hit is False:
-                                continue
+                        if not may(raw):
+                            idle -= 3
+                            continue
+                        idle += 1
+                        if idle == _IDLE:
                             may = None
                     doc = accept(raw)
                     if doc is _NO:
@@ -136,7 +146,8 @@ def _at_key(raws, key, one, two):
 
 def _gather(db, f, limit):
     # The list of matching documents, with the lock held from first to last: the same scan at its fastest.
-    one, two, three, may = _literals(f)
+    one, two, three, may = _literals(f, limit)
+    idle = 0
     accept = _accept(db, f)
     test = f.test if f.fields and not f.ordered else None
     out = []
@@ -147,10 +158,11 @@ def _gather(db, f, limit):
     try:
         for raw in _holding(store._tree.values(_keys.USER), one, two, three):
             if may is not None:
-                hit = may(raw)
-                if not hit:
-                    if hit is False:
-                        continue
+                if not may(raw):
+                    idle -= 3
+                    continue
+                idle += 1
+                if idle == _IDLE:
                     may = None
             if test is not None and raw[0] >= 8:
                 doc = loads(raw)
@@ -377,8 +389,9 @@ class Query:
             from .sort import parse
 
             self.order = parse(sort)
-        self.skip = whole_number("skip", skip)
-        limit = whole_number("limit", limit)
+        self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
+        if type(limit) is not int or limit < 0:
+            limit = whole_number("limit", limit)
         most = self.filter.limit
         self.limit = min(limit, most) if limit and most else limit or most
         self.project = None
