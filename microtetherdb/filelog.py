@@ -94,8 +94,13 @@ class FileMedium:
             raise
         try:
             header = self._do(f.read, _HEADER)
+            blank = not any(header)  # by a file system that made room, no more
+            while blank and (more := self._do(f.read, 256)):
+                blank = not any(more)
         finally:
             f.close()
+        if blank:
+            return None
         n = len(header)
         if n < _HEADER:
             if header[:4] == _MAGIC[:n]:
@@ -103,8 +108,6 @@ class FileMedium:
             raise DBCorrupt("%s is not a database" % path)
         magic, version, kind, pagesize, seq, before, cut, _ = unpack_from(_FORMAT, header)
         if magic != _MAGIC or kind != _KIND or crc32(header[:24]) != unpack_from("<I", header, 24)[0]:
-            if not any(header):
-                return None  # a file system that made room, no more
             raise DBCorrupt("%s is not a database" % path)
         if version != _VERSION:
             raise DBCorrupt("%s has format %d, this is format %d" % (path, version, _VERSION))

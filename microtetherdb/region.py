@@ -51,6 +51,7 @@ class RegionMedium:
         self._buf = bytearray(_PROGRAM)
         self._ones = b"\xff" * _PROGRAM
         self.bad = set()  # sectors that failed; their valid frames stay readable
+        self._failed = set()  # sectors in which a program failed
         self.programs = self.erases = self.bytes_written = self.bytes_read = 0
         self._geometry(pagesize)
         self._surveyed = self._survey()
@@ -104,9 +105,11 @@ class RegionMedium:
         try:
             self._do(self._dev.writeblocks, start // block, buf, start % block)
             if self._verify and not self._written(start):
+                self._failed.add(self.head)
                 raise OSError(_EIO)
         except OSError:
-            self.bad.add(self.head)
+            # Once may have been the device's fault; twice, or data that come out wrong, the sector's.
+            (self.bad if self.head in self._failed else self._failed).add(self.head)
             raise
         self.programs += 1
         self.bytes_written += _PROGRAM
@@ -563,7 +566,7 @@ class RegionMedium:
             self.head = s
             self._head_cut = self._cut
             self._stop = self._start + self.sector
-            if s != head or s in self.bad or not self._is_blank(last_end, self._stop):
+            if s != head or s in self._failed or not self._is_blank(last_end, self._stop):
                 self._stop = 0  # a new sector begins with the next frame
                 self._continue = last_end
             else:

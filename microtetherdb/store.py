@@ -44,7 +44,14 @@ class Store:
         self._open()
 
     def _open(self):
-        self._tree = btree.open(self._stream, pagesize=self.pagesize, cachesize=self._cachesize)
+        try:
+            self._tree = btree.open(self._stream, pagesize=self.pagesize, cachesize=self._cachesize)
+        except OSError as e:
+            if self.log is not None and self.log.error is None:
+                from .errors import DBCorrupt
+
+                raise DBCorrupt("its pages are no B-tree (errno %d)" % e.args[0])
+            self._reraise(e)
         self.get = self._tree.get if self.ram else self._get_log
 
     # Failure and recovery
@@ -152,6 +159,18 @@ class Store:
             self.commit()
             self.log.reserve(need)
 
+    def _reserve_for(self, need, n):
+        # A change list: what only deletes goes on, on a full medium, with what the log keeps for that.
+        more = 2 * self.pagesize * n
+        if need:
+            return self._reserve(need + more)
+        from .errors import DBFull
+
+        try:
+            self.log.reserve(more)
+        except DBFull:
+            pass
+
     def _undo(self, error):
         try:
             self.recover()
@@ -180,8 +199,7 @@ class Store:
             return self._apply_ram(changes, need, fresh)
         if self._tree is None:
             self.recover()
-        if need:
-            self._reserve(need + 2 * self.pagesize * len(changes))
+        self._reserve_for(need, len(changes))
         tree = self._tree
         self._scan = None
         try:
@@ -250,6 +268,7 @@ class Store:
             self.recover()
         if key not in self._tree:
             return 0
+        self._reserve_for(0, 1)
         self._scan = None
         try:
             del self._tree[key]
