@@ -226,59 +226,5 @@ def case_put():
     least("free heap needed by put and flush (file)", _filled_file, _put)
 
 
-def _largest():
-    # The largest bytearray that can be had.
-    n = 16384
-    while n:
-        try:
-            bytearray(n)
-            return n
-        except MemoryError:
-            n -= 16
-
-
-def case_largest():
-    # Holes of one size only, of which none is next to another: the largest allocation has to fit.
-    from microtetherdb import DBError, MicroTetherDB
-
-    gc.collect()
-    for size in (512, 560, 608, 640, 704, 768, 1024, 1536, 2048, 4096):
-        remove("ram.db")
-        walls = []
-        holes = []
-        db = None
-        worked = False
-        documents = docs.synthetic(20)
-        try:
-            try:
-                while True:
-                    holes.append(bytearray(size))
-                    walls.append(bytearray(16))
-            except MemoryError:
-                pass
-            for i in range(len(holes)):
-                holes[i] = None
-            gc.collect()
-            largest = _largest()
-            db = MicroTetherDB("ram.db", in_memory=sys.argv[2] == "ram", ram_percentage=60)
-            for i in range(300):
-                db.put("k%d" % i, documents[i % 20], ttl=100 if i % 4 == 0 else None)
-            for i in range(300):
-                db.get("k%d" % i)
-            for i in range(0, 300, 3):
-                db.delete("k%d" % i)
-            worked = True
-        except (MemoryError, DBError):
-            pass
-        holes = walls = None
-        if db is not None:
-            db.close()
-            db = None
-        gc.collect()
-        if worked:
-            note("largest piece of heap needed (%s)" % sys.argv[2], largest)
-            return
-
-
 warm()
 globals()["case_" + sys.argv[1]]()

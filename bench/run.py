@@ -1,0 +1,112 @@
+"""`make bench`: measure, print tables, write dist/bench.json and docs/charts/*.svg. Arguments: sections to run (default: all)."""
+
+import datetime
+import json
+import sys
+
+import charts
+import import_cost
+import instructions
+import measure
+
+
+def table(title, rows, columns):
+    """Print rows as a Markdown table; `columns`: heading -> key or function of the row."""
+    print("\n## %s\n" % title)
+    print("| %s |" % " | ".join(columns))
+    print("|%s|" % "|".join("---" for _ in columns))
+    for row in rows:
+        cells = [key(row) if callable(key) else row.get(key, "") for key in columns.values()]
+        print("| %s |" % " | ".join("%.3g" % c if isinstance(c, float) else str(c) for c in cells))
+    sys.stdout.flush()
+
+
+def operations(image):
+    rows = measure.operations(image)
+    columns = {"image": "image", "medium": "medium", "data": "data", "documents": "n", "operation": "op", "us": "us", "direct us": "direct_us", "ratio": "ratio"}
+    table("Operations on %s against direct btree and json" % image, rows, columns)
+    return rows
+
+
+def queries():
+    rows = measure.queries()
+    table("Queries against queries by hand, 1,000 documents in RAM", rows, {"query": "query", "hits": "hits", "us": "us", "by hand us": "by_hand_us", "ratio": "ratio", "goal": "goal"})
+    return rows
+
+
+def ram():
+    rows = measure.ram()
+    table("RAM on 32 bits (bytes)", rows, {"what": "case", "bytes": "bytes"})
+    imports = [dict(image=image, **{form: "%d (%d after use)" % pair for form, pair in forms.items()}) for image, forms in import_cost.measure().items()]
+    table("RAM of the import", imports, {"image": "image", "frozen": "frozen", ".mpy": "mpy", ".py": "py"})
+    return {"cases": rows, "import": imports}
+
+
+def flash():
+    rows = measure.flash()
+    for row in rows:
+        row["modelled_ms"] = measure.modelled(row)
+    table("Flash per put, counted; time modelled for a Pico", rows, {
+        "medium": "medium", "documents": "documents", "flush every": "flush", "keys": "keys", "erases": "erases", "programs": "programs",
+        "bytes programmed": "bytes", "bytes read": "read", "page reads per get": "pages_per_get", "modelled ms": "modelled_ms",
+    })  # fmt: skip
+    return rows
+
+
+def latency():
+    rows = measure.latency()
+    table("Longest stall of a 10 ms loop (ms)", rows, {"image": "image", "medium": "medium", "work": "work", "ms": "stall_ms"})
+    return rows
+
+
+def alternatives():
+    rows = measure.alternatives()
+    table("Alternatives, 500 readings put one by one", rows, {"what": "what", "put us": "put_us", "open us": "open_us", "get us": "get_us", "search us": "search_us", "RAM": "ram"})
+    return rows
+
+
+def instruction_counts():
+    counts = {medium: instructions.count(medium) for medium in instructions.MEDIA}
+    names = dict.fromkeys(name for stretches in counts.values() for name in stretches)
+    table("Instructions per operation (UNIX, callgrind)", [dict(op=name, **{m: counts[m].get(name, "") for m in counts}) for name in names],
+          {"operation": "op", "direct": "direct", "direct, tree in cache": "cached", "RAM": "ram", "file": "file"})  # fmt: skip
+    return counts
+
+
+def sizes():
+    found = measure.sizes()
+    keys = ("text", "data", "bss", "frozen_library", "btree", "headroom")
+    table("Code size (bytes)", [dict(found[image], name=image) for image in found], {"image": "name", **{k: k for k in keys}})
+    return found
+
+
+def pico():
+    rows = measure.pico()
+    ops = [r for r in rows if r["bench"] == "ops"]
+    table("Emulated RP2040, 60 documents", ops, {"medium": "medium", "operation": "op", "us": "us", "direct us": "direct_us", "ratio": "ratio"})
+    stalls = [r for r in rows if r["bench"] == "latency"]
+    table("Emulated RP2040: longest stall of a 10 ms loop", stalls, {"medium": "medium", "work": "work", "ms": "stall_ms"})
+    return rows
+
+
+SECTIONS = {
+    "sizes": sizes, "ram": ram, "instructions": instruction_counts, "operations": lambda: operations("UNIX") + operations("UNIX32"),
+    "queries": queries, "flash": flash, "latency": latency, "alternatives": alternatives, "pico": pico,
+}  # fmt: skip
+
+
+def main(argv):
+    path = measure.ROOT / "dist" / "bench.json"
+    results = json.loads(path.read_text()) if argv and path.exists() else {}
+    results["date"] = datetime.datetime.now().isoformat(timespec="seconds")
+    for name in argv or SECTIONS:
+        if name not in SECTIONS:
+            raise SystemExit("bench/run.py: no section %r; there are: %s" % (name, " ".join(SECTIONS)))
+        results[name] = SECTIONS[name]()
+        path.write_text(json.dumps(results, indent=1))
+    charts.write(results)
+    print("\nwritten: dist/bench.json, docs/charts/*.svg")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
