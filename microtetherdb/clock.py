@@ -65,6 +65,10 @@ class Clock:
             self._base = w - self._s
 
     def _load(self, saved):
+        if saved[0] != 1:
+            from .errors import DBCorrupt
+
+            raise DBCorrupt("the database's own state has format %d, this is format 1" % saved[0])
         _, self.session, self._s, self._ms, self._skew, self._line, self._line_s, n = struct.unpack_from(_META, saved)
         at = struct.calcsize(_META)
         for i in range(n):
