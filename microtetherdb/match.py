@@ -137,6 +137,11 @@ def _field(name, conds, missing):
     # All conditions on a plain field of a document. `missing`: what `get` gives where there is none.
     # These run for each document. MicroPython keeps a frame of up to eleven words on the C stack, a
     # larger one on the heap; it finds a cell at once, a global or a builtin by a look-up.
+    for i in range(len(conds)):
+        if len(conds[i]) > 3 and conds[i][3][0] == "$exists":
+            there = (lambda doc: name not in doc) if conds[i][0] else (lambda doc: name in doc)
+            conds = conds[:i] + conds[i + 1 :]
+            return conjunction([there, _field(name, conds, missing)]) if conds else there
     if missing is not None:
         get = lambda doc: doc.get(name, missing)
         tests = [_on_value(c) for c in conds]
@@ -309,7 +314,7 @@ class Compiler:
                 out.extend(_on_tags(c, parts) for c in conds)
             elif len(parts) == 1:
                 # Null and missing are one, but for the operators that tell them apart.
-                apart = isinstance(x, dict) and ("$exists" in x or "$type" in x or "$not" in x)
+                apart = isinstance(x, dict) and ("$type" in x or "$not" in x)
                 out.append(_field(name, conds, MISSING if apart else None))
             else:
                 out.extend(_on_path(c, parts) for c in conds)

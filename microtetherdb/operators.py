@@ -2,7 +2,8 @@
 
 A condition is a tuple `(negated, test, whole)`. `test(value)` looks at one value; an array at the
 end of a path is tested as a whole and, unless `whole`, by each of its elements. `$not` is
-`(True, [conditions], False)`: all of them, negated. A comparison has a fourth item, for `between`.
+`(True, [conditions], False)`: all of them, negated. A comparison and `$exists` have a fourth item,
+that says so.
 """
 
 from .errors import QueryError
@@ -166,7 +167,7 @@ def _lte(x, c):
 
 def between(first, second):
     """Return one test for two bounds of the same type, or None."""
-    if len(first) < 4 or len(second) < 4:
+    if len(first) < 4 or len(second) < 4 or first[3][0] == "$exists" or second[3][0] == "$exists":
         return None
     op, a, b, low = first[3]
     op2, a2, b2, high = second[3]
@@ -254,7 +255,7 @@ def _nin(x, c):
 def _exists(x, c):
     no = x is None or x is False or kind(x) == 2 and x == 0
     missing = MISSING
-    return [(no, lambda v: v is not missing, True)]
+    return [(no, lambda v: v is not missing, True, ("$exists",))]
 
 
 def _contains(x, c):

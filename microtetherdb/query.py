@@ -67,15 +67,16 @@ def _literals(f, limit=0):
     from .plan import needles, prefilter, probe
 
     found = needles(f)
-    number = None if 0 < limit < 30 else probe(f)  # few records are parsed sooner than that is worth
-    if number is not None:  # a literal that is no more than the key is looked for by the probe
-        found = [some for some in found if some[0] != number[0]]
+    number = None
+    if (not found or len(found[0]) > 3 or found[0][0][-1] == 58) and not 0 < limit < 30:
+        # Nothing telling to look for: then the number behind a key is worth reading. (Not for a few records.)
+        number = probe(f)
+        if number is not None:
+            found = [some for some in found if some[0] != number[0]]
     first = [b""]
     if found and len(found[0]) <= 3:
         first = found[0]
         found = found[1:]
-        if len(f.sargs) == 1 and len(first) > 1:
-            number = None  # the literals hold the number
     one, two, three = (first + [None, None])[:3]
     return one, two, three, prefilter(found, number)
 
@@ -151,6 +152,10 @@ def _gather(db, f, limit):
     accept = _accept(db, f)
     test = f.test if f.fields and not f.ordered else None
     out = []
+    append = out.append  # locals are found at once, globals and builtins are not
+    parse = loads
+    of = type
+    document = dict
     store = db._store
     if store._tree is None:
         store.recover()
@@ -165,14 +170,14 @@ def _gather(db, f, limit):
                 if idle == _IDLE:
                     may = None
             if test is not None and raw[0] >= 8:
-                doc = loads(raw)
-                if type(doc) is not dict or not test(doc):
+                doc = parse(raw)
+                if of(doc) is not document or not test(doc):
                     continue
             else:
                 doc = accept(raw)
                 if doc is _NO:
                     continue
-            out.append(doc)
+            append(doc)
             if limit and len(out) == limit:
                 break
     except OSError as e:
@@ -185,6 +190,8 @@ def _pick(db, f, plan, limit):
     accept = _accept(db, f, plan.exact)
     exact = plan.exact
     out = []
+    append = out.append
+    parse = loads
     store = db._store
     if store._tree is None:
         store.recover()
@@ -195,12 +202,12 @@ def _pick(db, f, plan, limit):
             for entry, head in store._tree.items(start, end):
                 raw = get(entry[head[0] :])
                 if exact and raw[0] >= 8:
-                    out.append(loads(raw))
+                    append(parse(raw))
                 else:
                     doc = accept(raw)
                     if doc is _NO:
                         continue
-                    out.append(doc)
+                    append(doc)
                 if limit and len(out) == limit:
                     return out
     except OSError as e:
