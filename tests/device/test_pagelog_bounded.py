@@ -14,7 +14,11 @@ flash = Flash(128)
 db = MicroTetherDB(flash, in_memory=False)
 capacity = db._store.log.medium.capacity()
 n = 0
-keys = []
+first = last = 0  # keys in use
+
+
+def key(i):
+    return "%08x" % (i * 2654435761 & 0xFFFFFFFF)  # spread, without keeping a list
 
 
 def document():
@@ -24,9 +28,8 @@ def document():
 
 
 while True:
-    key = "%08x" % random.getrandbits(30)
-    keys.append(key)
-    db.put(key, document())
+    db.put(key(last), document())
+    last += 1
     if n % 100 == 0 and db.stats()["live"] >= 0.8 * capacity:
         break
 
@@ -36,21 +39,19 @@ flash.clear_counts()
 for i in range(20000):
     was = flash.erases, flash.programs
     kind = i % 10
-    at = random.randrange(len(keys))
     if kind == 0:
-        db.delete(keys[at])
-        keys[at] = keys[-1]
-        keys.pop()
+        db.delete(key(first))
+        first += 1
     elif kind == 1:
-        keys.append("%08x" % random.getrandbits(30))
-        db.put(keys[-1], document())
+        db.put(key(last), document())
+        last += 1
     else:
-        db.put(keys[at], document())
+        db.put(key(random.randrange(first, last)), document())
     e, p = flash.erases - was[0], flash.programs - was[1]
     erases = max(erases, e)
     programs = max(programs, p)
     histogram[p] = histogram.get(p, 0) + 1
-print("documents", len(keys), "fill", db.stats()["live"] / capacity, "of the region", db.stats()["live"] / flash.size())
+print("documents", last - first, "fill", db.stats()["live"] / capacity, "of the region", db.stats()["live"] / flash.size())
 print("worst call: erases", erases, "programs", programs)
 print("a call on average: erases", flash.erases / 20000, "programs", flash.programs / 20000)
 print(sorted(histogram.items()))

@@ -1,4 +1,4 @@
-# boards: unix unix32
+# boards: unix
 """SPEC 5: randomly damaged files and regions never crash, hang or give records that were never written.
 
 1,000 of them; 10,000 with MTDB_NIGHTLY in the environment.

@@ -1,0 +1,116 @@
+"""Power cuts from outside (SPEC 5): kill -9 of the UNIX image, and the emulated RP2040 stopped at random instructions.
+
+The cuts at every single flash operation are in tests/device/test_pagelog_cuts.py and test_powercut_db.py.
+MTDB_NIGHTLY=1 selects ten times as many cuts in the emulator, and the long workloads.
+"""
+
+import os
+import random
+import re
+import subprocess
+import time
+
+import pytest
+from conftest import LIB, PROGRAMS, ROOT
+
+NIGHTLY = bool(os.environ.get("MTDB_NIGHTLY"))
+
+# Puts until it is killed; each line "f N" says that what came up to change N is flushed. Change N sets key N % 40 to N.
+WRITER = """
+import random, sys
+from microtetherdb import MicroTetherDB
+db = MicroTetherDB({target}, in_memory=False)
+first = {first}
+for i in range(first, first + {count}):
+    db.put("k%d" % (i % 40), {{"n": i, "text": "x" * (i * 7 % 200)}}, tags=["t%d" % (i % 3)])
+    if i % 7 == 0:
+        db.put_batch([("a%d" % (i % 9), {{"n": i}}), ("b%d" % (i % 9), {{"n": i}})])
+    if i % 5 == 0:
+        db.flush()
+        print("f", i)
+        {sync}
+"""
+
+# Prints the newest change found; raises unless the state is exactly that after this change.
+READER = """
+from microtetherdb import MicroTetherDB
+db = MicroTetherDB({target}, in_memory=False)
+report = db.check()
+assert report["ok"], report["problems"]
+got = {{k: d["n"] for k, d in db.items() if k[0] == "k"}}
+top = max(got.values()) if got else -1
+want = {{}}
+for i in range(max(0, top - 39), top + 1):
+    want["k%d" % (i % 40)] = i
+assert got == want, (top, got)
+for j in range(9):
+    a, b = db.get("a%d" % j), db.get("b%d" % j)
+    assert a == b, (j, a, b)
+batch = max([d["n"] for k, d in db.items() if k[0] == "a"] or [-1])
+newest = top // 7 * 7
+assert batch == newest or top == newest and batch == newest - 7 or top < 0, (batch, top)
+print("top", top)
+"""
+
+
+def newest(output):
+    return max([int(n) for n in re.findall(r"^f (\d+)\r?$", output, re.M)] or [-1])
+
+
+def check(output, acknowledged):
+    top = int(re.search(r"top (-?\d+)", output).group(1))
+    assert top >= acknowledged, "acknowledged %d, found %d" % (acknowledged, top)
+    return top
+
+
+def test_kill_9_loses_nothing_acknowledged(run, tmp_path):
+    """SPEC 5: everything flushed is there after kill -9 at a random moment, 200 times, in one file that lives on."""
+    rnd = random.Random(11)
+    env = dict(os.environ, MICROPYPATH=".frozen")
+    script = tmp_path / "writer.py"
+    top = -1
+    compactions = 0
+    for cut in range(200):
+        script.write_text(WRITER.format(target='"kill.db"', first=top + 1, count=100000, sync=""))
+        with open(tmp_path / "out", "wb") as out:
+            process = subprocess.Popen([str(PROGRAMS["unix"]), str(script)], cwd=tmp_path, env=env, stdout=out, stderr=subprocess.STDOUT)
+            time.sleep(rnd.random() ** 2 * 0.12 + 0.004)
+            process.kill()
+            process.wait()
+        output = (tmp_path / "out").read_text(errors="replace")
+        assert "Traceback" not in output, output
+        compactions += (tmp_path / "kill.db.new").exists()
+        top = check(run(READER.format(target='"kill.db"')), max(newest(output), top))
+    assert top > 1000
+    print("changes", top, "cuts during compaction", compactions)
+
+
+@pytest.mark.parametrize("medium", ["flash:", "cut.db"])
+def test_emulated_pico_is_cut_at_random_instructions(run, tmp_path, medium):
+    """SPEC 5: the same on the RPI_PICO image with its real flash routines, on the raw region and on littlefs."""
+    import emulator
+
+    rnd = random.Random(12)
+    flash = tmp_path / "flash.bin"
+    top = -1
+    for cut in range(100 if NIGHTLY else 10):
+        output = emulator.run(
+            WRITER.format(target=repr(medium), first=top + 1, count=25, sync=""),
+            flash=flash,
+            timeout=120,
+            cut=rnd.randrange(50, 1500) * 1000000,
+        )
+        assert "Traceback" not in output, output
+        top = check(emulator.run(READER.format(target=repr(medium)), flash=flash, timeout=120), max(newest(output), top))
+    print("changes", top)
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="exhaustive; MTDB_NIGHTLY=1")
+@pytest.mark.parametrize("module", ["logcuts", "dbcuts"])
+@pytest.mark.parametrize("kind", ["region", "lfs", "fat"])
+def test_every_operation_of_long_workloads(run, module, kind):
+    """SPEC 5: four times the workload, recovery cut more often, three seeds."""
+    for seed in (1, 2, 3):
+        output = run("import %s\nlab = %s.run(%r, True, %d)\nprint('cuts', lab.cuts, lab.second)\nprint('OK')" % (module, module, kind, seed), heap="16M", timeout=1800)
+        assert output.splitlines()[-1] == "OK", output
+        print(output)
