@@ -58,11 +58,19 @@ def queries(image="UNIX"):
     return out
 
 
-RAM_CASES = ("import", "ram", "file", "region", "file_1000", "record", "ttl", "index", "file_ttl", "get", "put", "find", "query_limit")
+RAM_CASES = ("record", "ttl", "index", "file_ttl", "get", "put", "find", "query_limit")
+
+
+def opened(image="UNIX32", media=("ram", "file", "region")):
+    """Heap bytes of import and opening."""
+    out = []
+    for medium in media:
+        out += rows(run(image, DEVICE / "opened.py", medium, heap="256k"), image=image)
+    return out
 
 
 def ram(image="UNIX32", cases=RAM_CASES):
-    """Heap bytes. The heap has 256 KB, about a Pico's."""
+    """Heap bytes of records and queries. The heap has 256 KB, about a Pico's."""
     out = []
     for case in cases:
         out += rows(run(image, DEVICE / "ram.py", case, heap="256k"), image=image)

@@ -35,7 +35,7 @@ def queries():
 
 
 def ram():
-    rows = measure.ram()
+    rows = measure.opened() + measure.ram()
     table("RAM on 32 bits (bytes)", rows, {"what": "case", "bytes": "bytes"})
     imports = [dict(image=image, **{form: "%d (%d after use)" % pair for form, pair in forms.items()}) for image, forms in import_cost.measure().items()]
     table("RAM of the import", imports, {"image": "image", "frozen": "frozen", ".mpy": "mpy", ".py": "py"})

@@ -39,53 +39,6 @@ def database(**kw):
     return MicroTetherDB(**kw)
 
 
-def opened(case, **kw):
-    import microtetherdb
-
-    a = used()
-    db = database(**kw)
-    b = used()
-    note(case, b - a)
-    db.put("k", {"n": 1})
-    db.get("k")
-    db.delete("k")
-    note(case + ", after put, get, delete", used() - a)
-    db.close()
-    db = None
-    note(case + ", closed again", used() - a)
-
-
-def case_import():
-    a = used()
-    import microtetherdb
-
-    note("import", used() - a)
-
-
-def case_ram():
-    opened("open, RAM", ram_percentage=50)
-
-
-def case_file():
-    remove("ram.db")
-    opened("open, file", filename="ram.db", in_memory=False)
-
-
-def case_region():
-    remove("microtether.flash")
-    opened("open, region", filename="flash:", in_memory=False)
-
-
-def case_file_1000():
-    remove("ram.db")
-    with database(filename="ram.db", in_memory=False) as db:
-        db.put_batch([("k%04d" % i, d) for i, d in enumerate(docs.synthetic(200))])
-        for j in range(1, 5):
-            db.put_batch([("k%04d" % (j * 200 + i), d) for i, d in enumerate(docs.synthetic(200))])
-    db = None
-    opened("open, file of 1,000 records", filename="ram.db", in_memory=False)
-
-
 def per(case, put, n=200, skip=100):
     # the difference that `n` more records make, once everything is loaded
     db = database(ram_percentage=50)
