@@ -22,6 +22,7 @@ run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open i
 	@mkdir -p build/run && cd build/run && MTDB_DATA=$(abspath $(DATA)) ../../dist/UNIX/micropython $(foreach a,$(ARGS),$(or $(wildcard $(abspath $a)),$a))
 
 test: tools data ## build what the tests need and run all of them
+	@$(PYTHON) ci/packages.py measure
 	@$(PYTHON) ci/build.py UNIX UNIX32 stock RPI_PICO RPI_PICO2
 	@$(VENV)/python -m pytest tests -q $(PYTEST_ARGS) $(ARGS)
 
@@ -29,6 +30,7 @@ test-nightly: ## the same with the long versions
 	@MTDB_NIGHTLY=1 $(MAKE) test
 
 bench: tools data ## measure; writes dist/bench.json and charts
+	@$(PYTHON) ci/packages.py measure
 	@$(PYTHON) ci/build.py UNIX UNIX32 RPI_PICO
 	@$(VENV)/python bench/run.py $(ARGS)
 
