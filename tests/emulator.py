@@ -7,6 +7,7 @@ of its own, so that a hanging emulator is ended for sure.
 import argparse
 import asyncio
 import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,19 @@ def fresh_flash(files):
     return flash
 
 
+def modules(code, lib):
+    """Return {path: bytes} of the modules in the folder `lib` that the code, or one of them, imports."""
+    found = {}
+    texts = [code]
+    while texts:
+        for name in re.findall(r"^\s*(?:import|from) (\w+)", texts.pop(), re.M):
+            path = lib / (name + ".py")
+            if path.exists() and "lib/" + path.name not in found:
+                found["lib/" + path.name] = path.read_bytes()
+                texts.append(path.read_text())
+    return found
+
+
 def run(code, flash, files=None, timeout=120, lib=None, cut=None):
     """Run code on the emulated board; return what it printed. AssertionError with the device's traceback.
 
@@ -60,9 +74,7 @@ def run(code, flash, files=None, timeout=120, lib=None, cut=None):
     flash = Path(flash)
     if not flash.exists():
         contents = {name: data.encode() if isinstance(data, str) else data for name, data in (files or {}).items()}
-        for path in sorted(Path(lib).glob("*.py")) if lib else ():
-            if path.stem in code:
-                contents["lib/" + path.name] = path.read_bytes()
+        contents.update(modules(code, Path(lib)) if lib else {})
         flash.write_bytes(fresh_flash(contents))
     elif files:
         raise ValueError("files: only when the flash is made")
