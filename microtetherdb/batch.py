@@ -1,6 +1,8 @@
 """Batches: one change list for many records."""
 
-from . import database, keys, record
+import json
+
+from . import keys, record
 from .arguments import check_ttl
 from .keys import stored
 
@@ -43,8 +45,6 @@ def put_batch(db, items, ttls=None, tags=None):
                 return made
         store = db._store
         encode = record.encode
-        text = record.plain
-        is_plain = database._plain
         out = []
         made = []
         stamps = []
@@ -59,7 +59,7 @@ def put_batch(db, items, ttls=None, tags=None):
                     raw_key = keys.stored(key)
                     fresh = False
                 if plain:
-                    raw = text(item) if is_plain(item) else encode(item)
+                    raw = encode(item)
                 else:
                     ttl = check_ttl(ttl_of(i), "ttls")
                     t = tags_of(i)
@@ -91,8 +91,8 @@ def put_batch(db, items, ttls=None, tags=None):
 
 def _quick(db, items):
     # Most batches: plain documents, without tags and TTLs. Returns None when an item needs the long way.
-    plain = database._plain
-    dumps = database.dumps
+    plain = record.is_plain
+    dumps = json.dumps
     made = []
     out = []
     add = out.append

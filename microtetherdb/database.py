@@ -15,21 +15,6 @@ len = len
 str = str
 
 
-def _plain(data, str=str, int=int, float=float):
-    # Tell whether a document is a dict of scalars without tags: most are, and quickly encoded.
-    # (A document's own "tags" are in the index of tags too.)
-    if data.__class__ is not dict or "_tags" in data or "tags" in data:
-        return False
-    for v in data.values():
-        if v.__class__ is str or v.__class__ is int or v is None or v is True or v is False or v.__class__ is float and v - v == 0.0:
-            continue
-        return False
-    for v in data:
-        if v.__class__ is not str:
-            return False
-    return True
-
-
 class MicroTetherDB:
     """A document database in RAM or on flash.
 
@@ -115,7 +100,7 @@ class MicroTetherDB:
     def _put(self, key, data):
         if key is not None and (key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02"):
             return self._put_as(key, keys.stored(key), record.encode(data))
-        if not _plain(data):
+        if not record.is_plain(data):
             return self._put_as(key, key, record.encode(data))
         data = dumps(data, separators=(",", ":"))
         if len(data) > 2048:  # characters of up to four bytes: let the codec count them
