@@ -383,6 +383,13 @@ def _cut(matches, skip, limit):
             yield None
 
 
+def _too_deep(error):
+    # A chip's stack ends before our own limits do: say so as these do.
+    if "recursion" in str(error):
+        raise QueryError("filter or document nested deeper than this board's stack allows")
+    raise error
+
+
 class Query:
     """A compiled query: filter, order, skip, limit, projection. All arguments are checked here.
 
@@ -390,7 +397,10 @@ class Query:
     """
 
     def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
-        self.filter = compile(q)
+        try:
+            self.filter = compile(q)
+        except RuntimeError as e:
+            _too_deep(e)
         self.order = None
         if sort is not None:
             from .sort import parse
@@ -460,6 +470,8 @@ class Cursor:
         db._enter()
         try:
             return next(self._matches)
+        except RuntimeError as e:
+            _too_deep(e)
         finally:
             db._lock.release()
 
@@ -533,6 +545,8 @@ def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
         if keys:
             return [(_keys.shown(m[0]), project(m[1])) for m in matches]
         return [project(m[1]) for m in matches]
+    except RuntimeError as e:
+        _too_deep(e)
     finally:
         db._lock.release()
 
@@ -553,6 +567,8 @@ def count(db, q=None):
         for _ in compiled.run(db):
             n += 1
         return n
+    except RuntimeError as e:
+        _too_deep(e)
     finally:
         db._lock.release()
 
@@ -623,6 +639,8 @@ def explain(db, q=None, sort=None, skip=0, limit=0):
         out["examined"] = counts[0]
         out["returned"] = returned
         return out
+    except RuntimeError as e:
+        _too_deep(e)
     finally:
         db._lock.release()
 

@@ -130,13 +130,18 @@ def apply(doc, changes):
 
     Raises `QueryError` for malformed changes and for operators that do not fit what is there.
     """
-    todo = check_changes(changes)
-    if not isinstance(doc, dict):
-        raise QueryError("update: the stored value is not a document")
-    doc = copy(doc)
-    for op, path, x in todo:
-        _APPLY[op](doc, split(path), x, path, op)
-    return doc
+    try:
+        todo = check_changes(changes)
+        if not isinstance(doc, dict):
+            raise QueryError("update: the stored value is not a document")
+        doc = copy(doc)
+        for op, path, x in todo:
+            _APPLY[op](doc, split(path), x, path, op)
+        return doc
+    except RuntimeError as e:
+        from .query import _too_deep
+
+        _too_deep(e)
 
 
 def of_record(raw, changes):
