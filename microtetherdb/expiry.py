@@ -178,10 +178,10 @@ class RamExpiry:
         if new is not None:
             self._heap.push(_unit(new), key)
 
-    def sweep(self, store):
-        """Drop stale entries among the next few; True while many are left."""
+    def sweep(self, store, whole=False):
+        """Drop stale entries among the next few; True while many, or with `whole` any, are left."""
         heap = self._heap
-        if self._stale <= 16 + len(heap) // 4:
+        if self._stale <= (0 if whole else 16 + len(heap) // 4):
             return False
         i = self._at
         for _ in range(_SWEEP):
@@ -197,7 +197,7 @@ class RamExpiry:
             else:
                 i += 1
         self._at = i
-        return self._stale > 16 + len(heap) // 4
+        return self._stale > (0 if whole else 16 + len(heap) // 4)
 
     def _current(self, store, t, key):
         raw = store.get(key)

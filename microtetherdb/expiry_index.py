@@ -36,7 +36,7 @@ class TreeExpiry:
     def applied(self, key, old, new):
         """All is in the tree."""
 
-    def sweep(self, store):
+    def sweep(self, store, whole=False):
         return False
 
     def next(self, store, clock):

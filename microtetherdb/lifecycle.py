@@ -118,6 +118,8 @@ def tick(db):
     if time.ticks_diff(now, db._checked) >= db._check_ms:
         if not expire(db, 2 * _SLICE):
             db._checked = now
+            if time.ticks_diff(now, db._swept) >= db._sweep_ms and not sweep(db):
+                db._swept = now
 
 
 def commit(db):
@@ -172,6 +174,13 @@ def expire(db, limit):
     if not n:
         db._expiry.sweep(store)
     return n
+
+
+def sweep(db):
+    """One piece of the full sweep that is due each `cleanup_interval`, with the lock held; True if there is more."""
+    more = db._expiry is not None and db._expiry.sweep(db._store, True)
+    log = db._store.log
+    return log is not None and log.step() or more
 
 
 def cleanup_steps(db):

@@ -70,6 +70,10 @@ async def run(db):
             db._checked = now
             while _piece(db, _expire):
                 await asyncio.sleep_ms(0)
+            if time.ticks_diff(now, db._swept) >= db._sweep_ms:
+                db._swept = now
+                while _piece(db, _sweep):
+                    await asyncio.sleep_ms(0)
         while _piece(db, _step):
             await asyncio.sleep_ms(0)
 
@@ -94,6 +98,12 @@ def _expire(db):
     from . import lifecycle
 
     return lifecycle.expire(db, _SLICE) == _SLICE or db._expiry is not None and db._expiry.sweep(db._store)
+
+
+def _sweep(db):
+    from . import lifecycle
+
+    return lifecycle.sweep(db)
 
 
 def _step(db):
