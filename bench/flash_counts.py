@@ -57,14 +57,14 @@ def make(medium, threshold):
     flash = Flash(BLOCKS[medium])
     where = None
     if medium == "region":
-        return flash, lambda: MicroTetherDB(flash, in_memory=False, flush_threshold=threshold), where
+        return flash, lambda: MicroTetherDB(flash, in_memory=False, flush_threshold=threshold, btree_cachesize=32), where
     vfs.VfsLfs2.mkfs(flash, progsize=256)
     where = "/flash%d" % id(flash)
     vfs.mount(vfs.VfsLfs2(flash, progsize=256), where)
     path = where + "/x.db"
     if medium == "in place":
         return flash, lambda: InPlace(path, threshold or 20), where
-    return flash, lambda: MicroTetherDB(path, in_memory=False, flush_threshold=threshold), where
+    return flash, lambda: MicroTetherDB(path, in_memory=False, flush_threshold=threshold, btree_cachesize=32), where
 
 
 def measure(medium, documents, threshold=None, kind="new"):

@@ -11,7 +11,7 @@ from microtetherdb import MicroTetherDB
 
 random.seed(4)
 flash = Flash(128)
-db = MicroTetherDB(flash, in_memory=False)
+db = MicroTetherDB(flash, in_memory=False, btree_cachesize=32)
 capacity = db._store.log.medium.capacity()
 n = 0
 first = last = 0  # keys in use

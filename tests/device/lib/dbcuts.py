@@ -7,7 +7,7 @@ from microtetherdb import MicroTetherDB, lock
 
 
 def _open(target, **kw):
-    return MicroTetherDB(target, in_memory=False, retry_delay=0, **kw)
+    return MicroTetherDB(target, in_memory=False, retry_delay=0, btree_cachesize=32, **kw)
 
 
 def contents(db):
