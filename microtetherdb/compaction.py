@@ -68,11 +68,11 @@ def _commit(log):
         log.commit()
 
 
-def _copy(log, budget, most=_COPIES):
-    # Walk `budget` bytes of the victim, but copy no more than about `most`.
+def _copy(log, budget, most=_COPIES, committed=False):
+    # Walk `budget` bytes of the victim, but copy no more than about `most`. `committed`: the tree has nothing to write.
     medium = log.medium
     copies = 0
-    while budget > 0 and medium.can_copy():
+    while budget > 0 and medium.can_copy(committed):
         victim = medium.victim()
         if victim is None:
             return
@@ -183,7 +183,7 @@ def make_room(log, nbytes):
             return
         if not medium.begin(log):
             break
-        _copy(log, medium.sector, medium.sector)
+        _copy(log, medium.sector, medium.sector, True)
         log.commit(True)
         if medium.in_victim(log.checkpoint):
             write_checkpoint(log)

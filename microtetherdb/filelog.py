@@ -387,7 +387,7 @@ class FileMedium:
         """Tell whether a commit would free a file, or spare writing the buffer without one."""
         return self._done or self.end - self._written > (self._limit_chunks - 2) * _CHUNK
 
-    def can_copy(self):
+    def can_copy(self, committed):
         """Tell whether there is room for copies."""
         return True
 

@@ -380,9 +380,9 @@ class RegionMedium:
         """Tell whether a commit would free sectors that are needed soon."""
         return self.free() < _RESERVE + 4 and self.pending() > 1
 
-    def can_copy(self):
+    def can_copy(self, committed):
         """Tell whether there is room for copies besides what the tree may write before the next commit."""
-        return self.free() > 1
+        return self.free() > (0 if committed else 1)
 
     def begin(self, log):
         """Get ready to compact; False if there is nothing to reclaim."""
