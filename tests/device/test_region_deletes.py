@@ -15,7 +15,7 @@ def filled(blocks, tagged):
     if tagged:
         db.create_index("n")
         db.create_index("city")
-    db.put("large", "x" * 8000)
+    db.put("large", "x" * 3000)
     cuts = []
     n = 0
     try:
@@ -25,14 +25,14 @@ def filled(blocks, tagged):
             db.put("k%04d" % (n * 7919 % 10000), {"n": n, "city": "Oslo", "pad": "p" * (n % 300)}, 50 if n % 30 == 9 else None, ["even"] if tagged and n % 2 else None)
             n += 1
             if n % 15 == 0:
-                cuts = cuts[-2:] + [list(flash.data)]
+                cuts = cuts[-6:] + [list(flash.data)]
     except DBFull:
         cuts.append(list(flash.data))
     return cuts
 
 
-for blocks in (12, 24):
-    for tagged in (True,) if blocks > 12 else (False, True):
+for blocks in (12, 16):
+    for tagged in (False, True):
         for data in filled(blocks, tagged):
             flash = Flash(blocks)
             flash.data = data
