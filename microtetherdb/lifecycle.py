@@ -6,7 +6,7 @@ from micropython import const
 
 from . import keys, lock, record
 
-_SLICE = const(8)  # expired records removed between two looks at the clock
+_SLICE = const(2)  # expired records removed after one operation
 _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
 
 
@@ -42,7 +42,7 @@ def start(db, args, kw):
     db._made = 0
     db._counted = None
     db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
-    db._next = db._threshold = threshold(db)
+    db._next = db._due = db._threshold = threshold(db)
     db._tick = tick
     db._check_ms = int(cfg["ttl_check_interval"] * 1000)
     db._sweep_ms = int(cfg["cleanup_interval"] * 1000)
@@ -113,11 +113,15 @@ def threshold(db):
 
 def tick(db):
     """Between operations, with the lock held: flush when due, then expire a little when due."""
-    commit(db)
+    if db._made >= db._due:
+        commit(db)
     now = time.ticks_ms()
     if time.ticks_diff(now, db._checked) >= db._check_ms:
-        if not expire(db, 2 * _SLICE):
+        if expire(db, _SLICE) == _SLICE:
+            db._next = db._made + 1  # more is due: go on after the next operation
+        else:
             db._checked = now
+            db._next = db._due
             if time.ticks_diff(now, db._swept) >= db._sweep_ms and not sweep(db):
                 db._swept = now
 
@@ -127,7 +131,7 @@ def commit(db):
     store = db._store
     db._flushes += 1
     db._threshold = threshold(db)
-    db._next = db._made + db._threshold
+    db._next = db._due = db._made + db._threshold
     if store.ram:
         return
     clock = db._clock
@@ -168,7 +172,7 @@ def expire(db, limit):
         n += 1
         db._made += 1
         db._deletes += 1
-        if not store.ram and db._made >= db._next:
+        if not store.ram and db._made >= db._due:
             commit(db)
     db._expired += n
     if not n:
@@ -187,10 +191,9 @@ def cleanup_steps(db):
     """Remove every expired record now; returns how many."""
     n = 0
     while True:
-        k = expire(db, _SLICE)
-        n += k
-        if k < _SLICE:
+        if not expire(db, 1):
             break
+        n += 1
         yield
     while db._expiry is not None and db._expiry.sweep(db._store):
         yield

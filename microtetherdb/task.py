@@ -7,9 +7,10 @@ import sys
 import time
 from micropython import const
 
+from .errors import DBError
+
 _TICK_MS = const(1000)
 _FLUSH_MS = const(5000)  # a change is flushed at the latest so long after it
-_SLICE = const(4)  # expired records removed in one piece of work
 
 
 def _running():
@@ -79,11 +80,17 @@ async def run(db):
 
 
 def _piece(db, work):
-    # One bounded piece of work, unless another thread has the database just now.
+    # One bounded piece of work, unless another thread has the database just now. A medium that is full
+    # or fails for a while must not end the task: it says so, and the next round tries again.
     if db._store is None or not db._lock.acquire(False):
         return False
     try:
         return db._store is not None and work(db)
+    except (DBError, OSError, MemoryError) as e:
+        from .lifecycle import warn
+
+        warn("background work on %s: %r" % (db._name, e))
+        return False
     finally:
         db._lock.release()
 
@@ -97,7 +104,7 @@ def _flush(db):
 def _expire(db):
     from . import lifecycle
 
-    return lifecycle.expire(db, _SLICE) == _SLICE or db._expiry is not None and db._expiry.sweep(db._store)
+    return lifecycle.expire(db, 1) or db._expiry is not None and db._expiry.sweep(db._store)
 
 
 def _sweep(db):

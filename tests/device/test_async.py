@@ -80,6 +80,33 @@ with MicroTetherDB() as db:
 # a given loop carries the task, also when it starts later
 
 
+# a medium that fails for a while does not end the task: it says so and goes on
+import microtetherdb
+
+
+async def failing():
+    said = []
+    microtetherdb.on_warning, old = said.append, microtetherdb.on_warning
+    async with MicroTetherDB(ttl_check_interval=0.05) as db:
+        for i in range(3):
+            db.put("k%d" % i, i, ttl=0.01)
+        real = db._store.apply
+
+        def broken(changes):
+            raise OSError(5)
+
+        db._store.apply = broken
+        await asyncio.sleep_ms(200)
+        assert said and "background" in said[0] and "5" in said[0], said
+        db._store.apply = real
+        await asyncio.sleep_ms(300)
+        assert db.stats()["expired"] == 3
+    microtetherdb.on_warning = old
+
+
+asyncio.run(failing())
+
+
 async def nap(ms):
     await asyncio.sleep_ms(ms)
 
