@@ -208,7 +208,7 @@ class RamExpiry:
         return None
 
     def next(self, store, clock):
-        """Return the stored key of an expired record, or None."""
+        """Return the stored key of an expired record, or None. Its entry stays until the record has gone."""
         heap = self._heap
         if not len(heap):
             return None
@@ -222,8 +222,6 @@ class RamExpiry:
                 continue
             if not record.expired(raw, clock):
                 break
-            heap.remove(0)
-            self._stale -= 1  # removing the record counts its entry, which is gone already
             return key
         return None
 
