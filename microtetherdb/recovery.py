@@ -30,11 +30,14 @@ def recover(log):
     medium = log.medium
     if not medium.reopen():
         return
-    commits = _commits(log)
-    newest = next(commits, 0)
-    if not newest:
-        medium.settle(0, 0)
-        return
+    while True:
+        commits = _commits(log)
+        newest = next(commits, 0)
+        if newest:
+            break
+        if not medium.older():
+            medium.settle(0, 0)
+            return
     span, start = _span_and_checkpoint(log, newest)
     medium.chain(span, newest)
     first = medium.first()

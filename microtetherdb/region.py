@@ -451,6 +451,7 @@ class RegionMedium:
             else:
                 break
         self.newest = newest
+        self.head_seq = newest
         if newest:
             return True
         if not self._create:
@@ -495,11 +496,37 @@ class RegionMedium:
             self._begin = self._first - 1  # what is before has a torn header
             self._plan()
             return False
-        self.seq = self.newest
+        self._enter()
+        return True
+
+    def _enter(self):
+        # Look at the log from self.head backwards.
+        self.seq = self.head_seq
         self._at = self.head
         self._header(self.head)
         self._head_cut = self._cut
+        self._limit_of = -1
         self.end = self._stop = self._flushed = (self.head + 1) * self.sector
+
+    def older(self):
+        """No commit can be reached from the newest sector: try the one before it. False: there never was one.
+
+        That happens when sectors without a commit were left behind by one cut, and the next one
+        came while the oldest of them was erased to be used again.
+        """
+        self._header(self._at)
+        if not self._cut:
+            return False  # the beginning of the log
+        newest = 0
+        for s in range(self.count):
+            seq = self._header(s)
+            if newest < seq < self.head_seq:
+                newest = seq
+                self.head = s
+        if not newest:
+            raise DBCorrupt("no commit can be reached")
+        self.head_seq = newest
+        self._enter()
         return True
 
     def windows(self, size):
