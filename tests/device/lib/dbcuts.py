@@ -102,7 +102,7 @@ def workload(lab, target, rounds, **kw):
 
 def run(kind, long=False, seed=1, **kw):
     """Cut everywhere on a "region", "lfs" or "fat"; returns the lab."""
-    blocks, rounds = {"region": (16, 120), "lfs": (40, 100), "fat": (40, 100)}[kind]
+    blocks, rounds = {"region": (24 if long else 16, 120), "lfs": (40, 100), "fat": (40, 100)}[kind]
     lab = Lab(kind, blocks, read, more, seed=seed, depth=2, sample=5 if long else 40, value={"the": "cut"})
     lab.run(lambda lab, target: workload(lab, target, rounds * (4 if long else 1), **kw))
     return lab
