@@ -168,11 +168,14 @@ int mtdb_bt_close(DB *db) {
 
 int mtdb_bt_sync(const DB *db, u_int flags) {
     errno = 0;
+    #if !MTDB_BTREE_STOCK
+    BTREE *t = db->internal;
+    bool modified = F_ISSET(t, B_MODIFIED); // else nothing is written, and a new tree's meta page is still to come
+    #endif
     int res = checked(db, __bt_sync(db, flags));
     #if !MTDB_BTREE_STOCK
-    if (res == RET_SUCCESS) {
+    if (res == RET_SUCCESS && modified) {
         // Berkeley DB never clears this and writes the meta page at every sync of a changed tree.
-        BTREE *t = db->internal;
         F_CLR(t, B_METADIRTY);
     }
     #endif
