@@ -128,6 +128,9 @@ class FileMedium:
             self._see()
         f = self._files[pos >> 29]
         try:
+            # By way of 0: littlefs 2.8, after a read that ended with a block, takes a seek into the
+            # next block for one within its cache, if the offset in the block is, and reads the wrong one.
+            f.seek(0)
             f.seek(off)
             n = f.readinto(view)
         except OSError:
@@ -136,6 +139,7 @@ class FileMedium:
         return n
 
     def _read_again(self, f, off, view):
+        f.seek(0)
         f.seek(off)
         return f.readinto(view)
 
