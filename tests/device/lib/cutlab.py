@@ -3,7 +3,9 @@
 In front of each flash operation the device is copied with that operation torn, the copy is
 opened as after a power cut, and what it holds is compared with the model: the last acknowledged
 state, or a later state of the same history. Then the workload goes on. With `depth` 2 the
-recovery and what follows it are cut in the same way (every `sample`-th cut).
+recovery and what follows it are cut in the same way, after every `sample`-th cut at every
+`stride`-th operation; 1 and 1: after every cut at every operation. The seed chooses which, and
+how operations are torn.
 """
 
 import gc
@@ -58,7 +60,7 @@ class Lab:
     it again and returns the contents. Both raise if anything is wrong.
     """
 
-    def __init__(self, kind, blocks, read, more, seed=1, depth=1, sample=7, skip=1, value=b"the cut"):
+    def __init__(self, kind, blocks, read, more, seed=1, depth=1, sample=7, stride=3, value=b"the cut"):
         self.value = value
         self.medium = Medium(kind)
         self.flash = self.medium.new(blocks)
@@ -67,12 +69,17 @@ class Lab:
         self.more = more
         self.depth = depth
         self.sample = sample
-        self.skip = skip
+        self.stride = stride
         self.cuts = self.second = 0
         self.acknowledged = {}
         self.queue = []
         self.changes = []  # since then: lists of (key, value), value None: deleted; None: all
         self.tears = ("prefix", "bits") if kind != "fat" else ("none",)
+
+    def __str__(self):
+        return "%s: %d cuts of %d operations, then %d during recovery (after each %d. cut, each %d. operation, seed %d)" % (
+            self.medium.kind, self.cuts, self.flash.ops, self.second, self.sample, self.stride, self.seed
+        )  # fmt: skip
 
     # The history
 
@@ -84,6 +91,11 @@ class Lab:
         self._drain()
         apply(self.acknowledged, self.changes)
         self.changes = []
+
+    def went_round(self, medium):
+        """Space must have been reclaimed in the workload: `seq` counts sectors, or files."""
+        if medium.seq <= (self.flash.blocks if self.medium.kind == "region" else 1):
+            raise Failed("no compaction in the workload")
 
     def allowed(self, contents):
         """Tell whether `contents` is the acknowledged state or a later one."""
@@ -108,12 +120,10 @@ class Lab:
         self._judge(self.flash.copy(), "at the end")
 
     def _watch(self, flash, n):
-        if n % self.skip:
-            return
         flash.watch = None
         for copy, tear in flash.copies(self.tears if n % 3 else self.tears[:1] + ("none",)):
             self.cuts += 1
-            deep = self.depth > 1 and self.cuts % self.sample == 0
+            deep = self.depth > 1 and (self.cuts + self.seed) % self.sample == 0
             self._soon(self._judge, copy, "operation %d, %s" % (n, tear), deep)
         flash.watch = self._watch
         if not n % 16:
@@ -158,8 +168,8 @@ class Lab:
     def _second(self, flash, n, what):
         watch = flash.watch
         flash.watch = None
-        if n % 3 == 0:
-            for copy, tear in flash.copies(self.tears[n // 3 % len(self.tears) :][:1]):
+        if (n + self.seed) % self.stride == 0:
+            for copy, tear in flash.copies(self.tears[n // self.stride % len(self.tears) :][:1]):
                 self.second += 1
                 self._soon(self._after_second, copy, "%s, then %d, %s" % (what, n, tear))
         flash.watch = watch

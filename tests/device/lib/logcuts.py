@@ -89,13 +89,15 @@ def workload(lab, target, rounds):
             lab.flushed()
         log.step()
     flush()
+    lab.went_round(log.medium)
     tree.close()
     log.close()
 
 
-def run(kind, long=False, seed=1):
-    """Cut everywhere on a "region", "lfs" or "fat"; returns the lab."""
-    blocks, rounds = {"region": (12, 200), "lfs": (32, 130), "fat": (32, 130)}[kind]
-    lab = Lab(kind, blocks, read, more, seed=seed, depth=2, sample=5 if long else 23)
+def run(kind, long=False, seed=1, every=False):
+    """Cut everywhere on a "region", "lfs" or "fat"; `every`: recovery too. Returns the lab."""
+    blocks, rounds = {"region": (16 if long else 12, 200), "lfs": (32, 130), "fat": (64 if long else 32, 130)}[kind]
+    sample, stride = (1, 1) if every else (5 if long else 23, 3)
+    lab = Lab(kind, blocks, read, more, seed=seed, depth=2, sample=sample, stride=stride)
     lab.run(lambda lab, target: workload(lab, target, rounds * (4 if long else 1)))
     return lab
