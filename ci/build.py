@@ -48,14 +48,16 @@ def build(name):
         spec = {"port": "unix", "packages": ["unix"], "frozen": False}
     else:
         spec = board(name)
-    packages.require(*spec["packages"])
-    if not micropython()[1]:
-        fetch.fetch("micropython")
-    fetch.fetch("db1-compat")
     try:
         port = importlib.import_module("build_" + spec["port"])
     except ModuleNotFoundError:
         raise Failure("there is no ci/build_%s.py for the port that boards/%s/board.json names" % (spec["port"], name)) from None
+    if hasattr(port, "require"):
+        port.require()
+    packages.require(*spec["packages"])
+    if not micropython()[1]:
+        fetch.fetch("micropython")
+    fetch.fetch("db1-compat")
     prepare(name, spec, BUILD / name, port.defines(name, spec) if hasattr(port, "defines") else "")
     port.build(name, spec)
 

@@ -2,17 +2,18 @@
 
 import hashlib
 import os
+import re
 import shutil
 import struct
 from pathlib import Path
 
-import build_rp2
 import host
 import publish
 from common import BOARDS, BUILD, ROOT, Failure, library_version, micropython, run
 
 PREFIX = {"esp32": "xtensa-esp32-elf-", "esp32s3": "xtensa-esp32s3-elf-", "esp32c3": "riscv32-esp-elf-"}
 CHIP_ID = {"esp32": 0, "esp32c3": 5, "esp32s3": 9}  # esp_chip_id_t
+IDF = (5, 2), (5, 4)  # oldest and newest version that our MicroPython's ports/esp32/README.md names
 TABLE_END = 0x9000  # the boot loader and the partition table (at 0x8000) lie before
 _NUMBERS = {"K": 1 << 10, "M": 1 << 20}
 
@@ -103,13 +104,18 @@ def check_image(data, name, chip, version, slot):
     return slot - len(data)
 
 
-def idf():
+def require():
     """Return ESP-IDF's folder; Failure with what to do when it is not set up."""
+    wanted = "ESP-IDF %d.%d to %d.%d" % (*IDF[0], *IDF[1])
     path = os.environ.get("IDF_PATH")
     if not path:
-        raise Failure("ESP32 boards need ESP-IDF 5.2 to 5.4: run . export.sh in its folder first, which sets IDF_PATH, or use ci/esp32/Containerfile")
-    if not (Path(path) / "components" / "partition_table").is_dir():
-        raise Failure("IDF_PATH=%s is not an ESP-IDF (no components/partition_table)" % path)
+        raise Failure("ESP32 boards need %s: run . export.sh in its folder first, which sets IDF_PATH, or use ci/esp32/Containerfile" % wanted)
+    version = Path(path) / "tools" / "cmake" / "version.cmake"
+    if not version.is_file():
+        raise Failure("IDF_PATH=%s is not an ESP-IDF (no tools/cmake/version.cmake): %s is what the ESP32 boards need" % (path, wanted))
+    found = re.findall(r"^set\(IDF_VERSION_M\w+ (\d+)\)", version.read_text(), re.M)
+    if not micropython()[1] and not IDF[0] <= tuple(map(int, found)) <= IDF[1]:
+        raise Failure("IDF_PATH=%s is ESP-IDF %s: the ESP32 boards need %s" % (path, ".".join(found), wanted[8:]))
     if not shutil.which("idf.py"):
         raise Failure("idf.py is not on the PATH: run . %s/export.sh first" % path)
     return Path(path)
@@ -117,11 +123,11 @@ def idf():
 
 def build(name, spec):
     """Build `dist/NAME/*.bin|.app-bin|.elf` with idf.py; fails when the image outgrows its slot."""
-    path = idf()
-    tree, own = micropython()
+    path = require()
+    tree = micropython()[0]
     table = partitions(BOARDS / name / "partitions.csv", spec["flash"])
     if spec["mcu"] == "esp32s3":
-        build_rp2.submodules(tree, own)  # tinyusb
+        host.submodules("tinyusb")
     port = tree / "ports" / "esp32"
     folder = BUILD / name
     env = dict(host.environment(), MICROPY_MPYCROSS=str(host.mpy_cross()), IDF_PATH=str(path))

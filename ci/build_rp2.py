@@ -45,24 +45,6 @@ def pioasm():
     return host_tool("pioasm", sdk() / "tools" / "pioasm", "-DPIOASM_FLAT_INSTALL=1", "-DPIOASM_VERSION_STRING=2.1.1")
 
 
-def submodules(tree, own):
-    """Link the packaged tinyusb and mbedtls into our tree; an own tree must have its submodules."""
-    for name, marker in (("tinyusb", "src/tusb.h"), ("mbedtls", "include/mbedtls/ssl.h")):
-        link = tree / "lib" / name
-        if (link / marker).exists():
-            continue
-        if own:
-            raise Failure("MPY_DIR has no lib/%s; run there: git submodule update --init lib/%s" % (name, name))
-        source = fetch.fetch(name)[0]
-        if name == "tinyusb":
-            source = source / "usr" / "src" / "tinyusb"
-        if link.is_symlink():
-            link.unlink()
-        elif link.exists():
-            link.rmdir()
-        link.symlink_to(source)
-
-
 def defines(name, spec):
     """Return what flash.csv decides for the board's header."""
     regions = layout.layout(name, spec["mcu"])
@@ -71,8 +53,8 @@ def defines(name, spec):
 
 def build(name, spec):
     """Build `dist/NAME/*.uf2|.bin|.elf`; fails when the image outgrows its slot."""
-    tree, own = micropython()
-    submodules(tree, own)
+    tree = micropython()[0]
+    host.submodules("tinyusb", "mbedtls")
     regions = layout.layout(name, spec["mcu"])
     folder = BUILD / name
     env = dict(host.environment(), MICROPY_MPYCROSS=str(host.mpy_cross()))

@@ -5,6 +5,7 @@ import glob
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def flash_rp2(name, port):
     drive = uf2_drive()
     if drive is None and serial_port(port):
         print("  entering the boot loader through %s ..." % serial_port(port))
-        mpremote = Path(os.sys.executable).with_name("mpremote")
+        mpremote = Path(sys.executable).with_name("mpremote")
         subprocess.call([mpremote, "connect", serial_port(port), "bootloader"], stdout=subprocess.DEVNULL)
         for _ in range(20):
             drive = drive or uf2_drive()
@@ -51,7 +52,7 @@ def flash_rp2(name, port):
 
 
 def flash_esp32(name, port):
-    """Write the .bin with esptool, which must be installed."""
+    """Write the .bin with esptool."""
     spec = board(name)
     images = sorted((DIST / name).glob("*.bin"))
     if not images:
@@ -59,11 +60,9 @@ def flash_esp32(name, port):
     port = serial_port(port)
     if not port:
         raise Failure("no serial port found: plug the board in, or say which with PORT=")
-    tool = shutil.which("esptool") or shutil.which("esptool.py")
-    if not tool:
-        raise Failure("esptool is not installed; run: sudo apt-get install esptool")
     offset = "0x1000" if spec["mcu"] == "esp32" else "0x0"
-    return subprocess.call([tool, "--chip", spec["mcu"], "--port", port, "write_flash", offset, str(images[-1])])
+    tool = Path(sys.executable).with_name("esptool")
+    return subprocess.call([tool, "--chip", spec["mcu"], "--port", port, "write-flash", offset, images[-1]])
 
 
 def script(argv):

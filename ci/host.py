@@ -3,7 +3,10 @@
 import os
 import shutil
 
-from common import BUILD, JOBS, micropython, pins, replace, run, source_date
+import fetch
+from common import BUILD, JOBS, Failure, micropython, pins, replace, run, source_date
+
+SUBMODULES = {"tinyusb": "src/tusb.h", "mbedtls": "include/mbedtls/ssl.h"}  # each with a file of it
 
 
 def environment():
@@ -49,3 +52,22 @@ def micropython_lib():
     folder = BUILD / "no-micropython-lib"
     replace(folder / "README.md", "Stands for micropython-lib, from which nothing is used.\n")
     return folder
+
+
+def submodules(*names):
+    """Link packaged libraries into our MicroPython tree; an own tree must have its submodules."""
+    tree, own = micropython()
+    for name in names:
+        link = tree / "lib" / name
+        if (link / SUBMODULES[name]).exists():
+            continue
+        if own:
+            raise Failure("MPY_DIR has no lib/%s; run there: git submodule update --init lib/%s" % (name, name))
+        source = fetch.fetch(name)[0]
+        if name == "tinyusb":
+            source = source / "usr" / "src" / "tinyusb"
+        if link.is_symlink():
+            link.unlink()
+        elif link.exists():
+            link.rmdir()
+        link.symlink_to(source)

@@ -25,7 +25,7 @@ def copy(tmp_path):
 
 def fails(command, cwd, **env):
     """Run a command that must fail; return its last `error:` line."""
-    environ = {k: v for k, v in os.environ.items() if k not in ("MPY_DIR", "PICO_SDK_PATH", "BOARD")}
+    environ = {k: v for k, v in os.environ.items() if k not in ("MPY_DIR", "PICO_SDK_PATH", "IDF_PATH", "BOARD")}
     done = subprocess.run(command, cwd=cwd, env=dict(environ, **env), capture_output=True, text=True, timeout=100)
     assert done.returncode, done.stdout
     assert "Traceback" not in done.stderr, done.stderr
@@ -86,6 +86,34 @@ def test_an_own_tree_that_is_none(copy, tmp_path):
     assert "is not a MicroPython source tree" in message
 
 
+def idf(folder, major, minor):
+    """Make what looks like an ESP-IDF of this version; return its path."""
+    (folder / "tools" / "cmake").mkdir(parents=True)
+    text = "set(IDF_VERSION_MAJOR %d)\nset(IDF_VERSION_MINOR %d)\nset(IDF_VERSION_PATCH 1)\n" % (major, minor)
+    (folder / "tools" / "cmake" / "version.cmake").write_text(text)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    "version, words",
+    [
+        (None, ["ESP32 boards need ESP-IDF 5.2 to 5.4", "run . export.sh", "IDF_PATH", "ci/esp32/Containerfile"]),
+        ((), ["is not an ESP-IDF", "ESP-IDF 5.2 to 5.4"]),
+        ((5, 1), ["is ESP-IDF 5.1: the ESP32 boards need 5.2 to 5.4"]),
+        ((5, 10), ["is ESP-IDF 5.10: the ESP32 boards need 5.2 to 5.4"]),
+        ((5, 4), ["idf.py is not on the PATH", "export.sh"]),
+    ],
+)
+def test_esp_idf_is_asked_for_before_anything_is_fetched(copy, tmp_path, version, words):
+    env = {}
+    if version is not None:
+        env["IDF_PATH"] = idf(tmp_path / "idf", *version) if version else str(tmp_path)
+    message = fails(["make", "firmware", "BOARD=ESP32_GENERIC"], copy, **env)
+    for word in words:
+        assert word in message
+    assert sorted(p.name for p in (copy / "build").iterdir()) == [".lock"]
+
+
 def test_full_disk_says_so(copy):
     import common
 
@@ -101,3 +129,13 @@ def test_flash_without_a_device(copy):
         pytest.skip("a serial device is connected")
     message = fails([sys.executable, "ci/flash.py", "RPI_PICO"], copy)
     assert "BOOTSEL" in message and "run this again" in message
+
+
+def test_flash_of_an_esp32_calls_the_pinned_esptool(copy):
+    (copy / "dist" / "ESP32_GENERIC").mkdir(parents=True)
+    (copy / "dist" / "ESP32_GENERIC" / "ESP32_GENERIC-x.bin").write_bytes(b"\xe9")
+    port = copy / "no-serial-port"
+    port.write_bytes(b"")
+    done = subprocess.run([sys.executable, "ci/flash.py", "ESP32_GENERIC", port], cwd=copy, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2 and "esptool v5" in done.stdout, done.stdout + done.stderr
+    assert str(port) in done.stdout + done.stderr and "Usage" not in done.stdout
