@@ -17,7 +17,7 @@ def prepare(name, spec, folder, defines):
     version = library_version()
     folder.mkdir(parents=True, exist_ok=True)
     # What decides the build without being tracked by make and ninja.
-    inputs = [*(BOARDS / name).glob("mpconfig*"), *(BOARDS / "UNIX").glob("*.mk"), *(ROOT / "ports" / "btree").glob("micropython.*")]
+    inputs = [*(BOARDS / name).glob("mpconfig*"), *(BOARDS / "UNIX").glob("*.mk"), *(ROOT / "ports").glob("*/micropython.*")]
     inputs += [ROOT / "ci" / ("build_%s.py" % spec["port"])]
     config = {
         "tree": host.tree_id(),

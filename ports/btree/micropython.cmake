@@ -37,3 +37,5 @@ set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/glue.c PROPERTIES COMPILE_
 target_include_directories(usermod_mtdb_btree INTERFACE ${MTDB_BTREE_INC})
 target_link_libraries(usermod_mtdb_btree INTERFACE $<TARGET_OBJECTS:mtdb_db1>)
 target_link_libraries(usermod INTERFACE usermod_mtdb_btree)
+
+include(${CMAKE_CURRENT_LIST_DIR}/../find/micropython.cmake)
