@@ -5,7 +5,7 @@ A compiled filter is a tree of closures `f(document) -> bool`, made once for eac
 
 from .errors import QueryError
 from .operators import bad, between, check, conditions, element, equal, first_is_operator, is_regex, whole_number, _searcher
-from .order import MISSING, ORDERED, loads
+from .order import MISSING, ORDERED, loads, whole
 
 _DEPTH = 12  # of logical operators, $not and $elemMatch
 _CONDITIONS = 400  # operators and fields in one filter
@@ -370,9 +370,9 @@ class Filter:
     def __init__(self, q):
         if isinstance(q, str):
             try:
-                q = loads(q)
+                q = loads(whole(q))
             except ValueError:
-                raise QueryError("filter: not JSON: " + q[:40])
+                raise QueryError("filter: not whole JSON: " + q[:40])
         if q is None:
             q = {}
         c = Compiler()

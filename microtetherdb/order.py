@@ -209,6 +209,19 @@ def loads(text):
     return _documents(json.loads('"'.join(parts)))
 
 
+def whole(text):
+    """Return `text`, a str of JSON from outside. Raises `ValueError` when its end is missing.
+
+    MicroPython's parser closes what is open at the end of its input, so that a text that was cut off passes for a shorter
+    document. One more bracket is an error behind a whole text only.
+    """
+    try:
+        json.loads(text + "]")
+    except ValueError:
+        return text
+    raise ValueError("cut off: " + text[-40:])
+
+
 def _documents(value):
     if type(value) is not list:
         return value

@@ -137,6 +137,8 @@ def dump_steps(db, stream):
 def _load(db, stream):
     if not hasattr(stream, "readline"):
         raise TypeError("stream: an open text stream, not " + type(stream).__name__)
+    from .order import whole
+
     n = 0
     while True:
         line = stream.readline()
@@ -145,7 +147,7 @@ def _load(db, stream):
         if not line.strip():
             continue
         try:
-            item = json.loads(line)
+            item = json.loads(whole(line))
             db.put(key=item["_id"], data=item["data"], ttl=item.get("ttl"), tags=item.get("tags"))
         except (ValueError, TypeError, KeyError) as e:
             raise ValueError("stream: record %d: %s" % (n + 1, e))

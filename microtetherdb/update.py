@@ -10,7 +10,7 @@ from . import record
 from .errors import QueryError
 from .match import split
 from .operators import bad, equal, first_is_operator
-from .order import MISSING, encode, kind, loads
+from .order import MISSING, encode, kind, loads, whole
 
 _PADDING = const(1000)  # nulls put into an array before a given number
 
@@ -21,9 +21,9 @@ def check_changes(changes):
     """Return [(operator, path, operand)] of a change, checked; raises `QueryError`, `TypeError`."""
     if isinstance(changes, str):
         try:
-            changes = loads(changes)
+            changes = loads(whole(changes))
         except ValueError:
-            raise QueryError("changes: not JSON: " + changes[:40])
+            raise QueryError("changes: not whole JSON: " + changes[:40])
     if not isinstance(changes, dict):
         raise TypeError("changes: dict, not " + type(changes).__name__)
     out = []

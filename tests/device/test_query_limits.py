@@ -75,6 +75,15 @@ def rubbish(depth):
     return {random.choice(ATOMS): rubbish(depth + 1) for _ in range(random.randrange(3))}
 
 
+# JSON text that was cut off is no shorter filter (MicroPython's own parser takes it)
+text = '{"a":{"$gt":[1,"]}"]},"$limit":1}'
+db.count(text)
+n = len(db)
+for end in range(len(text)):
+    raises(QueryError, "whole JSON", db.delete_many, text[:end])
+    raises(QueryError, "whole JSON", db.update_many, {}, text[:end])
+assert len(db) == n
+
 good = 0
 for _ in range(6000):
     q = rubbish(0)
