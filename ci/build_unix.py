@@ -10,6 +10,8 @@ from common import BOARDS, BUILD, JOBS, ROOT, micropython, replace, run
 def build_image(name, variant, extra=()):
     """Run make in ports/unix; return the path of the program."""
     tree, _ = micropython()
+    if not any(word == "MICROPY_PY_SSL=0" for word in extra):
+        host.submodules("mbedtls")
     folder = BUILD / name
     cross = host.mpy_cross()
     command = [
@@ -34,7 +36,7 @@ def build(name, spec):
     if not spec.get("frozen", True):
         manifest = BUILD / name / "manifest.py"
         replace(manifest, 'include("$(MPY_DIR)/extmod/asyncio")\n')
-        build_image(name, BOARDS / "UNIX", ["MTDB_BTREE_STOCK=1", "FROZEN_MANIFEST=%s" % manifest])
+        build_image(name, BOARDS / "UNIX", ["MTDB_BTREE_STOCK=1", "MICROPY_PY_SSL=0", "FROZEN_MANIFEST=%s" % manifest])
         return
     program = build_image(name, BOARDS / name, ["FROZEN_MANIFEST=%s" % (BOARDS / name / "manifest.py")])
     stripped = program.with_name("micropython.stripped")

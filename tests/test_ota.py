@@ -46,12 +46,12 @@ class Device:
         fields.setdefault("board", "UNIX")
         return updates.write(updates.make(image, version=version, key=self.key, **fields), self.web)
 
-    def boot(self, where="-", test="good", cut=0):
+    def boot(self, where="-", test="good", cut=0, **env):
         """Run once through the boot loader, without following restarts: (output, exit status)."""
         slot, _ = launch.choose(str(self.slots))
         image = self.slots / "ab"[slot]
         image.chmod(0o755)
-        env = dict(os.environ, MTDB_SLOTS=str(self.slots), MTDB_SLOT=str(slot), MICROPYPATH=SEARCH)
+        env = dict(os.environ, MTDB_SLOTS=str(self.slots), MTDB_SLOT=str(slot), MICROPYPATH=SEARCH, **env)
         done = subprocess.run(
             [str(image), APP, str(where), test, self.public, str(cut)], env=env, capture_output=True, timeout=60, text=True
         )
@@ -82,10 +82,11 @@ def device(tmp_path, key):
 
 @pytest.fixture
 def serve():
-    """Serve a folder on the loopback interface; `breaks` bytes after which each of the next connections is closed."""
+    """Serve a folder on the loopback interface; `breaks`: bytes after which each of the next connections is closed; `tls`: the
+    server's SSLContext for https."""
     servers = []
 
-    def start(folder, breaks=()):
+    def start(folder, breaks=(), tls=None):
         breaks = list(breaks)
         log = []
 
@@ -101,9 +102,11 @@ def serve():
                 pass
 
         s = updates.server(folder, "127.0.0.1", 0, Handler)
+        if tls:
+            s.socket = tls.wrap_socket(s.socket, server_side=True)
         threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
         servers.append(s)
-        return "http://127.0.0.1:%d" % s.server_address[1], log
+        return "%s:%d" % ("https://localhost" if tls else "http://127.0.0.1", s.server_address[1]), log
 
     yield start
     for s in servers:

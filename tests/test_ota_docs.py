@@ -43,7 +43,7 @@ def test_update_md_from_key_to_confirmed_update(tmp_path):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = str(s.getsockname()[1])
-    (program,) = _blocks("update.md", "python")
+    program = _blocks("update.md", "python")[0]  # the other is run by test_ota_tls.py
     (tmp_path / "main.py").write_text(program.replace("8080", port))
     commands = "".join(_blocks("update.md", "sh")).replace("8080", port).replace("serve ~", "serve --bind 127.0.0.1 ~")
     # wait for the server before the device starts

@@ -100,12 +100,26 @@ def test_bill_of_materials_is_cyclonedx_and_names_what_is_inside(dist):
 
 def test_licence_texts_of_everything_inside(dist):
     unix = (dist / "UNIX" / "LICENCES.txt").read_text()
-    for words in ("Damien P. George", "Regents of the University of California", "Russ Cox", "littlefs authors", "Ibsen", "ChaN"):
+    for words in ("Damien P. George", "Apache License", "Regents of the University of California", "Russ Cox", "littlefs authors", "Ibsen", "ChaN"):
         assert words in unix
     assert "MicroTetherDB" in unix and "typedef" not in unix and "#define" not in unix
     pico = (dist / "RPI_PICO" / "LICENCES.txt").read_text()
-    for words in ("Raspberry Pi", "tinyusb", "Apache License", "newlib", "GCC RUNTIME LIBRARY EXCEPTION"):
+    for words in ("Raspberry Pi", "tinyusb", "Apache License", "newlib", "GCC RUNTIME LIBRARY EXCEPTION", "Rich Felker", "SunPro"):
         assert words.lower() in pico.lower(), words
+
+
+@pytest.mark.parametrize("name", ["UNIX", "UNIX32", "RPI_PICO", "RPI_PICO2"])
+def test_components_are_the_libraries_that_the_compiler_read(name):
+    spec = release.board(name)
+    folder = ROOT / "build" / name
+    if spec["port"] == "unix":
+        read = "".join(p.read_text() for p in folder.rglob("*.P"))
+    else:
+        read = subprocess.run(["ninja", "-C", folder, "-t", "deps"], capture_output=True, text=True, check=True).stdout
+    found = set(re.findall(r"(?:\.\.|/src/micropython)/lib/([^/\s]+)/", read))
+    found |= set(re.findall(r"/build/src/(?!micropython/)([^/\s]+)/", read)) - {"micropython"}
+    listed = {entry["texts"][0].removeprefix("micropython/lib/").split("/")[0] for _, entry in release.components(spec["port"]) if "pin" in entry}
+    assert {library.removesuffix("_errors") for library in found} == listed - {"micropython"}
 
 
 def test_update_manifest_per_board_signed(dist, key):

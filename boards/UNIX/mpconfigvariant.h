@@ -3,6 +3,3 @@
 
 #include "variants/mpconfigvariant_common.h"
 #include "mtdb_build.h"
-
-// Comes with TLS, which this image does without.
-#define MICROPY_PY_CRYPTOLIB (0)

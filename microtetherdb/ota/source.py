@@ -71,8 +71,8 @@ async def _request(url, offset, ssl):
             done = status in (200, 206)
             if done:
                 return s, start
-        except (ValueError, IndexError):
-            raise SourceError("not HTTP")
+        except (ValueError, IndexError) as e:  # tls raises ValueError for a certificate that it refuses
+            raise SourceError("not HTTP, or not trusted", e)
         finally:
             if not done:
                 await s.wait_closed()

@@ -1,6 +1,7 @@
 """What a device's main.py does about updates, as a program for the slots of `ci/launch.py`. tests/test_ota.py drives it.
 
 Arguments: manifest URL or path, self-test ("good", "bad", or the path of a database), public key or "-", step to cut at (0: none).
+MTDB_CA: file of the certificate (DER) that an https server must have been signed with.
 """
 
 import asyncio
@@ -27,6 +28,13 @@ if key == "-":
     options["allow_unsigned"] = True
 else:
     options["key"] = key
+if os.getenv("MTDB_CA"):
+    import tls
+
+    options["ssl"] = context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = tls.CERT_REQUIRED
+    with open(os.getenv("MTDB_CA"), "rb") as f:
+        context.load_verify_locations(f.read())
 up = ota.Updater(**options)
 print("BOOT", up.status())
 tests = {"good": lambda: True, "bad": lambda: False, "crash": lambda: os.system("kill -9 $PPID")}
