@@ -43,16 +43,32 @@ static void *stream_of(int fd) {
     return (void *)(((uintptr_t)fd << SHIFT) + ORIGIN);
 }
 
+// A call that went well may have left an errno of what it did by the way (a file that is not there).
 ssize_t mtdb_read(int fd, void *buf, size_t len) {
-    return stream_calls->read(stream_of(fd), buf, len);
+    int before = errno;
+    ssize_t n = stream_calls->read(stream_of(fd), buf, len);
+    if (n >= 0) {
+        errno = before;
+    }
+    return n;
 }
 
 ssize_t mtdb_write(int fd, const void *buf, size_t len) {
-    return stream_calls->write(stream_of(fd), buf, len);
+    int before = errno;
+    ssize_t n = stream_calls->write(stream_of(fd), buf, len);
+    if (n >= 0) {
+        errno = before;
+    }
+    return n;
 }
 
 off_t mtdb_lseek(int fd, off_t offset, int whence) {
-    return stream_calls->lseek(stream_of(fd), offset, whence);
+    int before = errno;
+    off_t at = stream_calls->lseek(stream_of(fd), offset, whence);
+    if (at >= 0) {
+        errno = before;
+    }
+    return at;
 }
 
 int mtdb_fsync(int fd) {
@@ -207,7 +223,14 @@ int mtdb_bt_delete(const DB *db, const DBT *key, u_int flags) {
 
 int mtdb_bt_seq(const DB *db, DBT *key, DBT *val, u_int flags) {
     errno = 0;
-    return checked(db, __bt_seq(db, key, val, flags));
+    int res = __bt_seq(db, key, val, flags);
+    #if !MTDB_BTREE_STOCK
+    // __bt_first() says "no such key" when it could not read a page, or had no memory for one.
+    if (res == RET_SPECIAL && errno != 0) {
+        res = RET_ERROR;
+    }
+    #endif
+    return checked(db, res);
 }
 
 #endif // MICROPY_PY_BTREE
