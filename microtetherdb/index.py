@@ -1,4 +1,4 @@
-"""Secondary indexes inside the tree: catalogue, maintenance, building.
+"""Secondary indexes inside the tree: the entries of a record and their maintenance.
 
 An entry's key is `00 'x' id encoded-value user-key`; its value one byte, the length of what is before
 the user key (docs/format.md). Every record has at least one entry in each index on a path (a missing
@@ -12,20 +12,15 @@ of the record, so that every commit holds both or neither.
 import json
 from micropython import const
 
-from . import keys, record
-from .errors import QueryError
-from .match import split, walk
-from .order import MISSING, entry
+from . import record
+from .order import entry
+from .path import walk
 
-_CATALOGUE = b"\x00c"
-_ENTRY = b"\x00x"
-_PATH = const(100)  # bytes
-_STEP = const(4)  # entries made or removed in one change list: some milliseconds on a Pico
-_FLUSH = const(16)  # steps between two commits
-_IDS = const(255)
+CATALOGUE = b"\x00c"
+ENTRY = b"\x00x"
 
-_BUILDING = const(1)
-_READY = const(2)
+BUILDING = const(1)
+READY = const(2)
 
 MULTI = const(1)  # some record has several values
 SHORT = const(2)  # some entry is shortened, so that its order is not the whole order
@@ -38,13 +33,13 @@ class Index:
         self.path = path
         self.parts = path.split(".")
         self.number = number
-        self.prefix = _ENTRY + bytes((number,))
+        self.prefix = ENTRY + bytes((number,))
         self.flags = flags
         self.ready = ready
 
     def catalogue(self):
         """Return the catalogue entry (key, value)."""
-        return _CATALOGUE + self.path.encode(), bytes((_READY if self.ready else _BUILDING, self.number, self.flags))
+        return CATALOGUE + self.path.encode(), bytes((READY if self.ready else BUILDING, self.number, self.flags))
 
     def entries(self, doc):
         """Return the encoded values (a set of bytes) of a document, noting new flags in `seen`."""
@@ -130,12 +125,23 @@ def _document(raw):
 def load(store):
     """Return the indexes of the catalogue, by path, or None; one that was not finished is left out."""
     found = None
-    for key, value in store.scan(_CATALOGUE, b"\x00d"):
-        if value[0] == _READY:
+    for key, value in store.scan(CATALOGUE, b"\x00d"):
+        if value[0] == READY:
             path = key[2:].decode()
             found = found or {}
             found[path] = Index(path, value[1], value[2], True)
     return found
+
+
+def rewrite(db):
+    """Write the catalogue anew after the tree was emptied, with the lock held."""
+    out = []
+    for index in list((db._indexes or {}).values()):
+        index.flags = 0
+        index.ready = True
+        out.append(index.catalogue())
+    if out:
+        db._store.apply(out)
 
 
 def changes(db, key, old_raw, new_raw, out):
@@ -190,116 +196,3 @@ def unwatch(w):
     """Stop telling `w`."""
     if w in _watches:
         _watches.remove(w)
-
-
-# Creating and dropping
-
-
-def _check_path(path):
-    parts = split(path)
-    if len(path.encode()) > _PATH:
-        raise QueryError("path: at most %d bytes" % _PATH)
-    if path == "tags" or path == "_tags" or parts[0].startswith("$"):
-        raise QueryError("no index on %s: tags are indexed always, operators never" % path)
-
-
-def _wipe(db, prefix, commit):
-    # Remove all entries below a prefix in bounded change lists.
-    store = db._store
-    steps = 0
-    while True:
-        out = []
-        for key in store.scan(prefix, keys.after(prefix), 1):
-            out.append((key, None))
-            if len(out) >= _STEP:
-                break
-        if not out:
-            return
-        store.apply(out)
-        steps += 1
-        if steps % _FLUSH == 0:
-            commit(db)
-        yield
-
-
-def build(db, path):
-    """Create an index in bounded steps: a generator that works between its yields, under the database lock.
-
-    The index is used once it is complete; a build that was cut off is begun again.
-    """
-    _check_path(path)
-    store = db._store
-    if db._indexes and path in db._indexes and db._indexes[path].ready:
-        return
-    from .lifecycle import commit
-
-    taken = set()
-    number = 0
-    for key, value in store.scan(_CATALOGUE, b"\x00d"):
-        if key[2:] == path.encode():
-            number = value[1]
-        taken.add(value[1])
-    if not number:
-        for number in range(1, _IDS + 1):
-            if number not in taken:
-                break
-        else:
-            raise QueryError("no more than %d indexes" % _IDS)
-    index = Index(path, number, 0, False)
-    store.apply([index.catalogue()])
-    yield from _wipe(db, index.prefix, commit)
-    if db._indexes is None:
-        db._indexes = {}
-    db._indexes[path] = index
-    db._link()  # every change goes through `changes` from now on
-    out = []
-    steps = 0
-    try:
-        for key, raw in store.scan(keys.USER):
-            for code in index.of_record(raw):
-                out.append(index.key(code, key))
-            if len(out) >= _STEP:
-                store.apply(out)
-                out = []
-                steps += 1
-                if steps % _FLUSH == 0:
-                    commit(db)
-                yield
-                if db._indexes is None or db._indexes.get(path) is not index:
-                    return  # dropped, or the database was emptied, meanwhile
-        index.ready = True
-        out.append(index.catalogue())
-        store.apply(out)
-        commit(db)
-    finally:
-        if not index.ready and db._indexes and db._indexes.get(path) is index:
-            del db._indexes[path]
-
-
-def drop(db, path):
-    """Remove an index in bounded steps, as `build`; the generator's value is whether there was one."""
-    split(path)
-    from .lifecycle import commit
-
-    store = db._store
-    index = db._indexes.pop(path, None) if db._indexes else None
-    key = _CATALOGUE + path.encode()
-    value = store.get(key)
-    if value is None:
-        return False
-    store.apply([(key, bytes((_BUILDING,)) + value[1:3])])
-    yield from _wipe(db, _ENTRY + value[1:2], commit)
-    store.apply([(key, None)])
-    commit(db)
-    return True
-
-
-def rewrite(db):
-    """Write the catalogue anew after the tree was emptied, with the lock held."""
-    out = []
-    for index in list((db._indexes or {}).values()):
-        index.flags = 0
-        index.ready = True
-        out.append(index.catalogue())
-    if out:
-        db._store.apply(out)

@@ -16,7 +16,11 @@ _WHERE = (
     ("monitor", ("stats",)),
     ("verify", ("check",)),
     ("transfer", ("backup", "dump", "load")),
-    ("query", ("query", "find", "count", "explain", "delete_many", "update_many", "create_index", "drop_index", "indexes")),
+    ("query", ("query", "count")),
+    ("cursor", ("find",)),
+    ("many", ("delete_many", "update_many")),
+    ("explain", ("explain",)),
+    ("indexing", ("create_index", "drop_index", "indexes")),
     ("batch", ("put_batch", "delete_batch")),
 )
 

@@ -24,6 +24,13 @@ _MAX = const(56)  # bytes of an encoded value in an index entry
 
 _INFINITY = float("inf")
 
+isinstance = isinstance  # see predicate.py
+type = type
+int = int
+float = float
+str = str
+bool = bool
+
 # Plain dicts keep the author's order on CPython only.
 ORDERED = sys.implementation.name == "cpython"
 

@@ -1,7 +1,7 @@
 """Projection: the `fields` argument of queries."""
 
 from .errors import QueryError
-from .match import split
+from .path import split
 from .order import kind
 
 

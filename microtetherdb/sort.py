@@ -1,8 +1,9 @@
 """Sort order of results: MongoDB's order of types, arrays by their smallest or largest element."""
 
+from . import record
 from .errors import QueryError
-from .match import split, walk
-from .order import encode, kind
+from .path import split, walk
+from .order import encode, kind, loads
 
 _EMPTY = b"\x08"  # an empty array sorts before null
 
@@ -120,3 +121,23 @@ class Sorter:
             if a[i] != b[i]:
                 return (a[i] < b[i]) != (i < len(self._spec) and self._spec[i][1])
         return False
+
+
+def arranged(matches, order, keep, by_key, slices):
+    """Yield matches (key, document, raw) in order, equal ones by their keys. `by_key`: they come so; `slices`: None between."""
+    sorter = Sorter(order, keep)
+    for m in matches:
+        if m is None:
+            yield None
+        else:
+            doc = m[1]
+            if isinstance(doc, dict):
+                for parts, _ in order:
+                    if isinstance(doc.get(parts[0]), (dict, list)):  # then the order of fields may count
+                        doc = loads(m[2][record.text_start(m[2]) :])
+                        break
+            sorter.add(doc, (m[0], m[2]), None if by_key else m[0])
+            if slices:
+                yield None
+    for key, raw in sorter.items:
+        yield key, record.decode(raw), raw

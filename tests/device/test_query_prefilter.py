@@ -5,7 +5,7 @@ import random
 import sys
 
 import queries
-from microtetherdb import MicroTetherDB, match, order, plan, record
+from microtetherdb import MicroTetherDB, match, order, prefilter, record
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 turns = int(sys.argv[2]) if len(sys.argv) > 2 else 1500
@@ -35,7 +35,7 @@ for _ in range(turns):
     assert found == plain, "seed %d: %r gives %r, by hand %r" % (seed, q, found, plain)
     hits += len(plain)
     # and each literal is in every match, whatever path the record came by
-    may = plan.prefilter(plan.needles(f))
+    may = prefilter.prefilter(prefilter.needles(f))
     if may is not None:
         for (key, raw), (name, doc, wrapped) in zip(records, parsed):
             if not may(raw):

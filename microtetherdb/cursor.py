@@ -1,0 +1,86 @@
+"""`find`: matches one at a time, for `for` and `async for`.
+
+Every record that is there, and matches, from the first step to the last is given once, whatever is
+put, changed or deleted meanwhile, and none is given twice (one that is deleted and put anew is a
+new one). Records are given in the order of their keys, by an index in the order of its values.
+"""
+
+from . import keys as _keys
+from .query import Query, too_deep
+
+
+class Cursor:
+    """What `find` returns: gives documents, or with `keys=True` (key, document), one at a time.
+
+    For `for` and, letting the event loop run at least every 10 ms of work on a Pico, `async for`.
+    The database may be changed meanwhile. Raises `DBClosed` when it was closed.
+    """
+
+    def __init__(self, db, query, keys=False, watched=True, without=()):
+        self._db = db
+        self._keys = keys
+        self._project = query.project
+        db._enter()
+        try:
+            db._queries += 1
+            self._matches = query.run(db, True, None, watched, without)
+        finally:
+            db._lock.release()
+        self._since = None
+
+    def _step(self):
+        db = self._db
+        db._enter()
+        try:
+            return next(self._matches)
+        except RuntimeError as e:
+            too_deep(e)
+        finally:
+            db._lock.release()
+
+    def _shown(self, m):
+        doc = m[1]
+        if self._project is not None:
+            doc = self._project(doc)
+        return (_keys.shown(m[0]), doc) if self._keys else doc
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        m = None
+        while m is None:
+            m = self._step()
+        return self._shown(m)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        import time
+        import asyncio
+
+        if self._since is None:
+            await asyncio.sleep_ms(0)
+            self._since = time.ticks_ms()
+        while True:
+            try:
+                m = self._step()
+            except StopIteration:
+                m = StopAsyncIteration
+            if m is StopAsyncIteration:
+                raise StopAsyncIteration
+            if time.ticks_diff(time.ticks_ms(), self._since) >= 2:
+                await asyncio.sleep_ms(0)
+                self._since = time.ticks_ms()
+            if m is not None:
+                return self._shown(m)
+
+    def close(self):
+        """End the query early and free what it holds."""
+        self._matches.close()
+
+
+def find(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
+    """Return a `Cursor` over the matches."""
+    return Cursor(db, Query(q, sort, skip, limit, fields), keys)

@@ -1,0 +1,123 @@
+"""Creating and dropping indexes."""
+
+from micropython import const
+
+from . import keys
+from .errors import QueryError
+from .index import BUILDING, CATALOGUE, ENTRY, Index
+from .path import split
+
+_PATH = const(100)  # bytes
+_STEP = const(4)  # entries made or removed in one change list: some milliseconds on a Pico
+_FLUSH = const(16)  # steps between two commits
+_IDS = const(255)
+
+
+def _check_path(path):
+    parts = split(path)
+    if len(path.encode()) > _PATH:
+        raise QueryError("path: at most %d bytes" % _PATH)
+    if path == "tags" or path == "_tags" or parts[0].startswith("$"):
+        raise QueryError("no index on %s: tags are indexed always, operators never" % path)
+
+
+def _wipe(db, prefix, commit):
+    # Remove all entries below a prefix in bounded change lists.
+    store = db._store
+    steps = 0
+    while True:
+        out = []
+        for key in store.scan(prefix, keys.after(prefix), 1):
+            out.append((key, None))
+            if len(out) >= _STEP:
+                break
+        if not out:
+            return
+        store.apply(out)
+        steps += 1
+        if steps % _FLUSH == 0:
+            commit(db)
+        yield
+
+
+def create_index_steps(db, path):
+    """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.
+
+    The index is used once it is complete; a build that was cut off is begun again.
+    Raises `QueryError` for a path that cannot be indexed, `DBFull`.
+    """
+    # A generator that works between its yields, under the database lock.
+    _check_path(path)
+    store = db._store
+    if db._indexes and path in db._indexes and db._indexes[path].ready:
+        return
+    from .lifecycle import commit
+
+    taken = set()
+    number = 0
+    for key, value in store.scan(CATALOGUE, b"\x00d"):
+        if key[2:] == path.encode():
+            number = value[1]
+        taken.add(value[1])
+    if not number:
+        for number in range(1, _IDS + 1):
+            if number not in taken:
+                break
+        else:
+            raise QueryError("no more than %d indexes" % _IDS)
+    index = Index(path, number, 0, False)
+    store.apply([index.catalogue()])
+    yield from _wipe(db, index.prefix, commit)
+    if db._indexes is None:
+        db._indexes = {}
+    db._indexes[path] = index
+    db._link()  # every change goes through `changes` from now on
+    out = []
+    steps = 0
+    try:
+        for key, raw in store.scan(keys.USER):
+            for code in index.of_record(raw):
+                out.append(index.key(code, key))
+            if len(out) >= _STEP:
+                store.apply(out)
+                out = []
+                steps += 1
+                if steps % _FLUSH == 0:
+                    commit(db)
+                yield
+                if db._indexes is None or db._indexes.get(path) is not index:
+                    return  # dropped, or the database was emptied, meanwhile
+        index.ready = True
+        out.append(index.catalogue())
+        store.apply(out)
+        commit(db)
+    finally:
+        if not index.ready and db._indexes and db._indexes.get(path) is index:
+            del db._indexes[path]
+
+
+def drop_index_steps(db, path):
+    """Remove an index in bounded steps; returns whether there was one."""
+    split(path)
+    from .lifecycle import commit
+
+    store = db._store
+    index = db._indexes.pop(path, None) if db._indexes else None
+    key = CATALOGUE + path.encode()
+    value = store.get(key)
+    if value is None:
+        return False
+    store.apply([(key, bytes((BUILDING,)) + value[1:3])])
+    yield from _wipe(db, ENTRY + value[1:2], commit)
+    store.apply([(key, None)])
+    commit(db)
+    return True
+
+
+def indexes(db):
+    """Return the sorted list of indexed paths; tags, always indexed, are not in it."""
+    db._enter()
+    try:
+        return sorted(p for p in db._indexes or () if db._indexes[p].ready)
+    finally:
+        db._lock.release()
