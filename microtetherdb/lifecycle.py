@@ -7,6 +7,7 @@ from micropython import const
 from . import keys, lock, record
 
 _SLICE = const(2)  # expired records removed after one operation
+_MUCH = const(4096)  # bytes of pages that a commit of the log's own must write to count as a flush
 _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
 
 
@@ -51,6 +52,8 @@ def start(db, args, kw):
     db._loop = cfg["event_loop"]
     db._task = None
     db._store = store
+    if not store.ram:
+        store.log.before_compaction = lambda: early(db, store)
     if db._linked:
         db._link()
     else:
@@ -140,6 +143,15 @@ def commit(db):
         store.put(keys.META, clock.save())
         db._clock_saved = clock.seconds()
     store.commit()
+
+
+def early(db, store):
+    """A commit that the log needs; one of several kilobytes counts as a flush, and the rhythm goes on from there."""
+    much = store.log.grown > _MUCH
+    store.commit()
+    if much:
+        db._flushes += 1
+        db._next = db._due = db._made + db._threshold
 
 
 def flush(db):

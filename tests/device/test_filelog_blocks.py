@@ -1,0 +1,58 @@
+# boards: unix
+"""Issue 4, littlefs: a commit ends with a block of the file system where that is near, so that littlefs copies none; and filling up never fills the medium."""
+
+import gc
+import random
+
+import vfs
+from flashsim import Flash
+from microtetherdb import MicroTetherDB
+from microtetherdb.filelog import _block_end
+
+for block in (4096, 2048):
+    flash = Flash(64, block)
+    vfs.VfsLfs2.mkfs(flash, progsize=256)
+    vfs.mount(vfs.VfsLfs2(flash, progsize=256), "/blocks")
+    end = 0
+    for n in range(1, 20):
+        end = _block_end(end + 1, block)
+        for short in (0, 64):
+            with open("/blocks/f", "wb") as f:
+                f.write(b"x" * (end - short))
+            with open("/blocks/f", "r+b") as f:
+                f.seek(end - short)
+                flash.clear_counts()
+                f.write(b"y")
+                f.flush()
+            # the last block's pointers and the byte, and an entry in the folder; or a copy of all that the block holds
+            assert (flash.bytes_programmed <= 512) == (short == 0), (block, n, short, flash.bytes_programmed)
+    vfs.umount("/blocks")
+
+
+
+def put(db, i):
+    db.put("%08x" % (i * 2654435761 & 0x3FFFFFFF), {"id": i, "name": "sensor-%d" % (i % 50), "place": "north-west"})
+
+
+# Puts on a file system that is nearly full: what is filled up must leave room for the running compaction.
+for threshold in (1, 3, None):
+    random.seed(1)
+    flash = Flash(128)
+    vfs.VfsLfs2.mkfs(flash, progsize=256)
+    vfs.mount(vfs.VfsLfs2(flash, progsize=256), "/blocks")
+    db = MicroTetherDB("/blocks/x.db", in_memory=False, flush_threshold=threshold)
+    medium = db._store.log.medium
+    n = 0
+    while db._store.log.live < 0.9 * medium.capacity() and n < 5000:
+        put(db, n)
+        n += 1
+    was = medium.seq
+    for i in range(1500):
+        put(db, random.randrange(n))
+    print(threshold, n, "documents, live", db._store.log.live, "of", medium.capacity(), "compacted", medium.seq - was, "times")
+    assert medium.seq - was >= 2
+    db.close()
+    vfs.umount("/blocks")
+    del db, medium, flash
+    gc.collect()
+print("OK")
