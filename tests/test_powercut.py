@@ -70,7 +70,7 @@ def test_kill_9_loses_nothing_acknowledged(run, tmp_path):
     top = -1
     compactions = 0
     for cut in range(200):
-        script.write_text(WRITER.format(target='"kill.db"', first=top + 1, count=100000))
+        script.write_text(WRITER.format(target='"kill.db"', first=max(top, 0), count=100000))
         with open(tmp_path / "out", "wb") as out:
             process = subprocess.Popen([str(PROGRAMS["unix"]), str(script)], cwd=tmp_path, env=env, stdout=out, stderr=subprocess.STDOUT)
             time.sleep(rnd.random() ** 2 * 0.12 + 0.004)
@@ -95,7 +95,7 @@ def test_emulated_pico_is_cut_at_random_instructions(tmp_path, medium):
     rnd = random.Random(12)
     flash = tmp_path / "flash.bin"
     reader = READER.format(target=repr(medium))
-    writer = WRITER.format(target=repr(medium), first="top + 1", count=30).replace("db = ", "# ")
+    writer = WRITER.format(target=repr(medium), first="max(top, 0)", count=30).replace("db = ", "# ")
     quick = reader.replace("report = db.check()", "report = {'ok': True}")
     acknowledged = -1
     verified = 0
