@@ -186,8 +186,6 @@ def purge(db, key, flag):
     db._enter()
     try:
         db._store.clear()
-        if db._expiry is not None:
-            db._expiry.clear()
         if db._indexes:
             from . import index
 
@@ -195,6 +193,8 @@ def purge(db, key, flag):
         if not db._store.ram:
             db._store.put(keys.META, db._clock.save())
             db._store.commit()
+        if db._expiry is not None:
+            db._expiry.clear()
         db._deletes += n
         db._made += n
         db._counted = None

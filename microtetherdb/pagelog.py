@@ -66,14 +66,6 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
     return log
 
 
-def pad(n):
-    """Return a PAD frame of `n` bytes, 12 or more."""
-    frame = bytearray(n)
-    pack_into("<HHI", frame, 4, n - _HEAD, 0, PAD)
-    pack_into("<I", frame, 0, crc32(memoryview(frame)[4:]))
-    return frame
-
-
 class PageLog(io.IOBase):
     """Stream of pages for `btree.open()`. Create with `pagelog.open()`."""
 
@@ -360,7 +352,7 @@ class PageLog(io.IOBase):
         if self._chunk >= 0 and self._chunk >= len(self.table):
             self.checkpoint = self._next_checkpoint
             self._chunk = -1
-        medium.before_commit(_COMMIT_SIZE)
+        medium.ensure(_COMMIT_SIZE)
         frame = self._frame
         out = self._out
         pack_into("<HHIIIII", frame, 4, 16, medium.span(), _COMMIT, self._run, self.checkpoint, self.live, medium.seq)
@@ -381,6 +373,11 @@ class PageLog(io.IOBase):
         self.error = error
         self.broken = True
 
+    def again(self):
+        """Tell whether the call that failed may be done again after `rollback()`: what failed was a
+        piece of background work before it, or a sector that was retired for it."""
+        return self.broken or self.medium.moved()
+
     def rollback(self):
         """Go back to the last commit, by what the medium holds."""
         from .recovery import recover
@@ -390,6 +387,8 @@ class PageLog(io.IOBase):
 
     def clear(self):
         """Forget every page; takes effect on the medium with the next commit."""
+        if self.broken:
+            raise OSError(_EIO)
         self.tree_wrote = True
         self.append(0, 0, _CLEAR)
         self.table = []
@@ -406,20 +405,28 @@ class PageLog(io.IOBase):
             return
         from .compaction import make_room
 
-        make_room(self, nbytes)
+        try:
+            make_room(self, nbytes)
+        except BaseException as e:
+            if not isinstance(e, DBFull):
+                self._broke(e)
+            raise
 
     def step(self):
         """Do one bounded piece of checkpoint, compaction or erase-ahead; True if there is more."""
-        if self.medium.idle(self) and self._chunk < 0:
+        if self.broken or self.medium.idle(self) and self._chunk < 0:
             return False
         from .compaction import step
 
         try:
             return step(self)
-        except OSError as e:
-            self._broke(e)
-            return True
         except DBFull:
+            return False
+        except BaseException as e:
+            # also out of RAM: a frame may be there that the checksum of the next commit leaves out
+            self._broke(e)
+            if not isinstance(e, Exception):
+                raise
             return False
 
     def stats(self):
@@ -448,11 +455,12 @@ class PageLog(io.IOBase):
         if medium is None:
             return
         try:
-            if medium.wants_checkpoint(self, True):
-                from .compaction import write_checkpoint
+            if not self.broken:
+                if medium.wants_checkpoint(self, True):
+                    from .compaction import write_checkpoint
 
-                write_checkpoint(self)
-            self.commit()
+                    write_checkpoint(self)
+                self.commit()
         finally:
             self.medium = None
             medium.close()

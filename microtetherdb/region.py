@@ -26,6 +26,7 @@ _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
 _EIO = const(5)
 _ENOENT = const(2)
+_PAD = const(0x7000000)
 
 
 class RegionMedium:
@@ -37,7 +38,7 @@ class RegionMedium:
 
     ordered = True  # what is written first is on the medium first
 
-    def __init__(self, dev, pagesize, create=True, max_retries=3, retry_delay=0.1, verify=False, reprogram=True):
+    def __init__(self, dev, pagesize, create=True, max_retries=3, retry_delay=0.1, verify=True, reprogram=True):
         self._dev = dev
         self._retries = max_retries
         self._delay = retry_delay
@@ -51,6 +52,8 @@ class RegionMedium:
         self._ones = b"\xff" * _PROGRAM
         self.bad = set()  # sectors that failed; their valid frames stay readable
         self._failed = set()  # sectors in which a program failed
+        self._moved = False
+        self._page = bytearray(_PROGRAM)  # what is read back
         self.programs = self.erases = self.bytes_written = self.bytes_read = 0
         self._geometry(pagesize)
         self._surveyed = self._survey()
@@ -105,20 +108,26 @@ class RegionMedium:
             self._do(self._dev.writeblocks, start // block, buf, start % block)
             if self._verify and not self._written(start):
                 self._failed.add(self.head)
+                self._moved = True
                 raise OSError(_EIO)
         except OSError:
             # Once may have been the device's fault; twice, or data that come out wrong, the sector's.
             (self.bad if self.head in self._failed else self._failed).add(self.head)
+            self._stop = -1  # a frame may be there in part: nothing is appended until `reopen()`
             raise
         self.programs += 1
         self.bytes_written += _PROGRAM
         buf[:] = self._ones
 
     def _written(self, start):
-        back = bytearray(_PROGRAM)
-        self._read(start, back)
+        self._read(start, self._page)
         at = self._flushed - start  # what was programmed before is ones in the buffer
-        return back[at:] == self._buf[at:]
+        return memoryview(self._page)[at:] == memoryview(self._buf)[at:]
+
+    def moved(self):
+        """Tell whether a sector was retired since this was asked last, because data came out wrong in it."""
+        moved, self._moved = self._moved, False
+        return moved
 
     def _erase(self, s):
         # True if sector s is blank now.
@@ -134,7 +143,7 @@ class RegionMedium:
         return False
 
     def _is_blank(self, start, end):
-        buf = bytearray(_PROGRAM)
+        buf = self._page
         while start < end:
             n = _PROGRAM - start % _PROGRAM
             if n < _PROGRAM:
@@ -213,8 +222,6 @@ class RegionMedium:
         if self.end + n > self._stop:
             self._new_sector()
 
-    before_commit = ensure  # of a commit's bytes
-
     def append(self, view):
         """Append a frame; returns its position. It is durable after `sync()`."""
         n = len(view)
@@ -252,11 +259,14 @@ class RegionMedium:
             n += _PROGRAM
         if self.end + n > self._stop:
             return  # the sector's last page
-        from .pagelog import pad
-
-        self.append(pad(n))
+        frame = bytearray(n)
+        pack_into("<HHI", frame, 4, n - 12, 0, _PAD)
+        pack_into("<I", frame, 0, crc32(memoryview(frame)[4:]))
+        self.append(frame)
 
     def _new_sector(self):
+        if self._stop < 0:
+            raise OSError(_EIO)
         cut = self.end if self._continue < 0 else self._continue
         if self.end > self._flushed:
             self._program()

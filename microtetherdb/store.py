@@ -12,6 +12,8 @@ from micropython import const
 _ENOMEM = const(12)
 _KEYS = const(1)
 
+_FAILURES = (OSError, MemoryError)  # made here: there may be no room for a tuple then
+
 len = len  # see database.py: a look-up by hash instead of a search
 
 
@@ -28,6 +30,7 @@ class Store:
         # images have that mended (0: nothing to avoid), but files may be opened elsewhere.
         self.bad = 0 if mended and log is None else (pagesize - 20) // 2 - 14
         self._redo = {}
+        self._cleared = False  # every key was removed since the last commit
         self._scan = None
         self._quota = cachesize
         self._left = cachesize // 3  # bytes of values until the quota is looked at
@@ -67,9 +70,10 @@ class Store:
             self._stream.dead = True
             try:
                 tree.close()
-            except OSError:
+            except _FAILURES:
                 pass  # its pages were not to be written anyway
-            self._stream.dead = False
+            finally:
+                self._stream.dead = False  # or all that is written later would be lost
 
     def _get_log(self, key):
         if self._tree is None:
@@ -78,30 +82,47 @@ class Store:
             return self._tree.get(key)
         except BaseException as e:
             self._broken(e)
+        return self._get_log(key)
+
+    def _again(self, error):
+        # Whether the call may simply be done again after recovery, because what failed was not its own.
+        # Not after `clear`, which would be undone by that.
+        return self.log.again() and not self._cleared and isinstance(error, Exception)
 
     def _broken(self, error):
         # C code was left in the middle: what it has in RAM is not to be trusted.
-        if self.log is not None:
+        log = self.log
+        again = log is not None and self._again(error)
+        if log is not None:
             self._drop()
-        self._reraise(error)
+        if not again:
+            self._reraise(error)
 
     def recover(self):
         """Bring the tree back to all that was acknowledged."""
         self._drop()
+        self._cleared = False
         self.log.rollback()
         self._open()
         tree = self._tree
-        for key, value in self._redo.items():
-            if value is not None:
-                tree[key] = value
-            elif key in tree:
-                del tree[key]
+        try:
+            for key, value in self._redo.items():
+                if value is not None:
+                    tree[key] = value
+                elif key in tree:
+                    del tree[key]
+        except BaseException:
+            self._drop()  # the next call tries again
+            raise
+        self.log.error = None
 
     def _reraise(self, error):
         # The stream keeps the reason that C code can only tell as a number.
         log = self.log
         if log is not None and log.error is not None:
-            error, log.error = log.error, None
+            if isinstance(error, OSError):
+                error = log.error
+            log.error = None
         if isinstance(error, OSError) and error.args and error.args[0] == _ENOMEM:
             from .errors import DBFull
 
@@ -132,6 +153,7 @@ class Store:
             self._tree[key] = value
         except BaseException as e:
             self._undo(e)
+            return self._put_log(key, value)
         self._redo[key] = value
         self.log.step()
         if self.mirror is not None:
@@ -172,11 +194,17 @@ class Store:
             pass
 
     def _undo(self, error):
+        # As `_broken`, with all that was acknowledged brought back at once.
+        log = self.log
+        again = self._again(error)
+        cause = log.error
         try:
             self.recover()
-        except (OSError, MemoryError):
-            self._drop()  # the next call tries again
-        self._reraise(error)
+        except Exception:
+            again = False  # the next call tries again
+        if not again:
+            log.error = cause
+            self._reraise(error)
 
     def apply(self, changes, fresh=False, need=0):
         """Apply a list of (key, value), value None deletes; all or nothing.
@@ -210,6 +238,7 @@ class Store:
                     del tree[key]
         except BaseException as e:
             self._undo(e)
+            return self.apply(changes)
         redo = self._redo
         for key, value in changes:
             redo[key] = value
@@ -266,14 +295,19 @@ class Store:
             key = key.encode()
         if self._tree is None:
             self.recover()
-        if key not in self._tree:
-            return 0
+        try:
+            if key not in self._tree:
+                return 0
+        except BaseException as e:
+            self._broken(e)
+            return self._delete_log(key)
         self._reserve_for(0, 1)
         self._scan = None
         try:
             del self._tree[key]
         except BaseException as e:
             self._undo(e)
+            return self._delete_log(key)
         self._redo[key] = None
         self.log.step()
         if self.mirror is not None:
@@ -340,7 +374,7 @@ class Store:
         `what` 1: keys only. `desc`: from the end downwards. The tree may be changed between
         two steps: the scan then seeks again behind the last key it gave.
         """
-        tree = token = last = None
+        tree = token = last = item = None
         while True:
             if self._tree is None:
                 self.recover()
@@ -356,11 +390,15 @@ class Store:
             try:
                 item = next(it)
             except StopIteration:
-                return
-            except OSError as e:
+                # Berkeley DB, while it seeks, takes a page that cannot be read for the end.
+                if self.log is None or self.log.error is None:
+                    return
+                self._broken(self.log.error)
+            except BaseException as e:
                 self._broken(e)
-            yield item
-            if self._scan is not token:
+            else:
+                yield item
+            if item is not None and self._scan is not token:
                 last = item if what else item[0]
 
     def _down(self, tree, start, end, what):
@@ -394,7 +432,9 @@ class Store:
             log.commit()
         except BaseException as e:
             self._undo(e)
+            return self.commit()
         self._redo.clear()
+        self._cleared = False
 
     def dirty(self):
         """Tell whether there is something to commit."""
@@ -402,14 +442,23 @@ class Store:
 
     def clear(self):
         """Remove every key; a persistent tree is empty on the medium at the next commit."""
+        if not self.ram:
+            return self._clear_log()
         self._drop()
-        if self.ram:
-            self._stream = self._stream.another()
-            self._left = self._quota // 3
-        else:
-            self._redo.clear()
-            self.log.clear()
+        self._stream = self._stream.another()
+        self._left = self._quota // 3
         self._open()
+
+    def _clear_log(self):
+        self.commit()  # all or nothing: what fails before the next commit leaves what there is now
+        self._drop()
+        try:
+            self.log.clear()
+            self._open()
+        except BaseException as e:
+            self._undo(e)
+            return self._clear_log()
+        self._cleared = True
 
     def close(self):
         """Commit and let go of the tree and its stream."""
