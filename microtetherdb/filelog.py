@@ -30,10 +30,24 @@ _MASK = const(0x1FFFFFFF)
 _CHUNK = const(1024)
 _ALIGN = const(512)  # where the log goes on behind a torn end
 _ABORT = const(0x5000000)
-_PAD = const(0x7000000)
 _ENOENT = const(2)
 _ENOSPC = const(28)
+_PIECE = const(512)  # bytes of a PAD frame, at most
+_NEAR = const(1500)  # a commit of the log's own begins so many bytes before the end of a block, for the tree's last pages
+_LEAST = const(4096)  # bytes that are worth a commit
 _MARGIN = const(16384)  # bytes that puts leave free on the file system
+
+
+def _block_end(off, size):
+    # Where littlefs's block that holds the byte before `off` ends in the file: block n begins with
+    # ctz(n) + 1 pointers of 4 bytes (littlefs DESIGN.md, "CTZ skip-lists").
+    size -= 8
+    n = max(1, (off - 96) // size)
+    while True:
+        end = n * size + 8 + 4 * bin(n - 1).count("1")
+        if end >= off:
+            return end
+        n += 1
 
 
 class FileMedium:
@@ -54,10 +68,14 @@ class FileMedium:
         self._limit_chunks = max(2, buffer // _CHUNK)
         self._chunks = []
         self._files = [None, None]  # for reading, by parity of the generation
+        self._at = [0, 0]  # where they stand
         self._out = None  # for appending
         self._hbuf = bytearray(_HEADER)
         self.syncs = self.bytes_written = self.bytes_read = 0
         self._asked = 0
+        self._posix = False
+        self._fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
+        self._commit_at = 0
         self.seq = 0
         found = self._header(path)
         if found is None and self._header(self._new) is None and not create:
@@ -115,7 +133,15 @@ class FileMedium:
         return seq, before, cut
 
     def _size(self, path):
-        return self._do(os.stat, path)[6]
+        stat = self._do(os.stat, path)
+        if stat[1]:  # an inode number: neither littlefs nor FAT
+            self._posix = True
+            self._fsblock = 0
+        return stat[6]
+
+    def _open_reader(self, i, path):
+        self._files[i] = self._open_file(path, "rb")
+        self._at[i] = 0
 
     # Reading
 
@@ -126,15 +152,20 @@ class FileMedium:
             if off >= self._written:
                 return self._read_buffer(off - self._written, view)
             self._see()
-        f = self._files[pos >> 29]
+        i = pos >> 29
+        f = self._files[i]
         try:
-            # By way of 0: littlefs 2.8, after a read that ended with a block, takes a seek into the
-            # next block for one within its cache, if the offset in the block is, and reads the wrong one.
-            f.seek(0)
-            f.seek(off)
+            if off != self._at[i]:
+                # By way of 0: littlefs 2.8, after a read that ended with a block, takes a seek into the
+                # next block for one within its cache, if the offset in the block is, and reads the wrong one.
+                if not self._posix:
+                    f.seek(0)
+                f.seek(off)
             n = f.readinto(view)
         except OSError:
+            self._at[i] = -1
             n = self._do(self._read_again, f, off, view)
+        self._at[i] = off + n
         self.bytes_read += n
         return n
 
@@ -178,6 +209,36 @@ class FileMedium:
         if self.end + n - self._written > self._limit_chunks * _CHUNK:
             self._spill()
 
+    def before_commit(self, n):
+        """Make room for a commit of `n` bytes, which ends with a block of the file system if that is near.
+
+        littlefs copies an incomplete last block to a new one when the file grows after a sync.
+        """
+        self.ensure(n)
+        size = self._fsblock
+        if size and self._ample:
+            left = _block_end(self.end + n, size) - self.end - n
+            if left <= min(size, 4 * (self.end - self._written)) // 2:
+                from .pagelog import pad
+
+                while left >= 12:
+                    m = left if left <= _PIECE else min(left - 12, _PIECE)
+                    self.append(pad(m))
+                    left -= m
+
+    def _aim(self):
+        # From where a commit is in order: near the end of a block, and before the buffer is full.
+        start = self._written
+        limit = start + (self._limit_chunks - 2) * _CHUNK
+        size = self._fsblock
+        if size and self._ample:
+            end = start
+            while (more := _block_end(end + 1, size)) <= limit + _NEAR:
+                end = more
+            if end - start > _LEAST:
+                limit = end - _NEAR
+        self._commit_at = limit
+
     def append(self, view):
         """Append a frame; returns its position. It is durable after `sync()`."""
         n = len(view)
@@ -203,7 +264,7 @@ class FileMedium:
         if not n:
             return
         if self._out is None:
-            self._create_file()
+            self._open_out()
         i = 0
         try:
             for chunk in self._chunks:
@@ -238,11 +299,16 @@ class FileMedium:
             self._do(self._out.flush)
             self.syncs += 1
             self._seen = 0  # the reader's last block may be given away now
+            if not self._posix:
+                # littlefs 2.8 knows only from opening a file whether its folder's block takes another entry
+                # without being written anew, and if it was full then, writes it anew at each sync.
+                self._close_out()
             if self._free is not None and self.bytes_written - self._asked > (65536 if self._free > 65536 else 8192):
                 self._free = None
                 self._space()
             while len(self._chunks) > 4:
                 self._chunks.pop()
+        self._aim()
 
     def _see(self):
         # Let the file for reading see all that was written.
@@ -250,6 +316,7 @@ class FileMedium:
         path = self._name(self._bit)
         for synced in (False, True):
             f = self._files[i]
+            self._at[i] = -1
             if f is not None and f.seek(0, 2) >= self._written:
                 break
             if f is not None:
@@ -257,17 +324,24 @@ class FileMedium:
                 self._files[i] = None
             if synced:
                 self._do(self._out.flush)
-            self._files[i] = self._open_file(path, "rb")
+            self._open_reader(i, path)
         self._seen = self._written
 
     def _name(self, bit):
         return self._path if bit == self._main else self._new
 
-    def _create_file(self):
+    def _open_out(self):
         path = self._name(self._bit)
-        self._open_file(path, "wb").close()
+        if not self._written:
+            self._open_file(path, "wb").close()
+            self._size(path)
         self._out = self._open_file(path, "r+b")
         self._out_pos = 0
+
+    def _close_out(self):
+        out = self._out
+        self._out = None
+        self._close(out)
 
     # Compaction
 
@@ -276,6 +350,7 @@ class FileMedium:
         self.seq = seq
         self._bit = (seq & 1) << 29
         self._written = self._seen = self.end = 0
+        self._aim()
         self._out = None
         self._out_pos = -1
         header = self._hbuf
@@ -292,8 +367,7 @@ class FileMedium:
         if log.grown:
             return False  # only behind a commit
         self._see()
-        self._close(self._out)
-        self._out = None
+        self._close_out()
         self._old = self._bit
         self._cut = self.end
         self._done = self._wanted = False
@@ -334,16 +408,13 @@ class FileMedium:
         for i in (0, 1):
             self._close(self._files[i])
             self._files[i] = None
-        self._close(self._out)
-        self._out = None
+        self._close_out()
         self._do(os.rename, self._new, self._path)
         self._main = self._bit
         self._old = -1
         self._cut = 0
         self._free = None
         self._space()
-        self._out = self._open_file(self._path, "r+b")
-        self._out_pos = -1
         self._seen = 0
         self.checkpoint_due = False
 
@@ -354,11 +425,13 @@ class FileMedium:
     def _plan(self, log):
         # When to compact: when three quarters of the file are dead, sooner if the file system is small.
         self.pace = 0
+        self._ample = True
         self._wanted = False
         self.checkpoint_due = self.end - self.checkpoint_end > max(32768, log.live // 4)
         if self._old >= 0:
             # Through before the new file has grown by what is live, or by half of what space is left.
             spare = max(self._space() - self._to_copy(log) - _MARGIN, _MARGIN // 4)
+            self._ample = spare > log.live
             self.pace = max(1024, 1024 * self._cut // (log.live + 1024), min(800 * self._cut // spare, 2 * self.sector))
         else:
             dead = self.end - log.live
@@ -376,6 +449,7 @@ class FileMedium:
             try:
                 s = self._do(os.statvfs, "." if i < 0 else self._path[:i] or "/")
                 self._free = min(s[1] * s[4], _MASK) if s[4] <= s[2] else 0
+                self._fsblock = 0 if self._posix or not 1024 <= s[0] <= 8192 else s[0]
             except (OSError, AttributeError):
                 self._free = _MASK
         return self._free
@@ -393,7 +467,7 @@ class FileMedium:
 
     def wants_commit(self):
         """Tell whether a commit would free a file, or spare writing the buffer without one."""
-        return self._done or self.end - self._written > (self._limit_chunks - 2) * _CHUNK
+        return self._done or self.end > self._commit_at
 
     def can_copy(self, committed):
         """Tell whether there is room for copies."""
@@ -438,8 +512,7 @@ class FileMedium:
         for i in (0, 1):
             self._close(self._files[i])
             self._files[i] = None
-        self._close(self._out)
-        self._out = None
+        self._close_out()
         self._chunks = []
         self._free = None
         self._old = -1
@@ -447,6 +520,7 @@ class FileMedium:
         self._cut = 0
         self._seen = 0
         self._planned = 0
+        self._ample = True  # there is room to fill blocks up
         self.pace = 0
         self.checkpoint_end = 0
         self._resume_from = 0
@@ -476,7 +550,7 @@ class FileMedium:
     def _view(self, path, seq):
         self.seq = seq
         self._bit = (seq & 1) << 29
-        self._files[self._bit >> 29] = self._open_file(path, "rb")
+        self._open_reader(self._bit >> 29, path)
         self._written = self._seen = self.end = self._size(path)
 
     def windows(self, size):
@@ -510,15 +584,17 @@ class FileMedium:
 
     def resume(self, pos, log, last_end):
         """Return the end of the mark behind which the log goes on, or -1."""
-        if pos & _BIT != self._bit:
-            raise DBCorrupt("damaged at %d" % (pos & _MASK))
+        bit = pos & _BIT
+        limit = self.end if bit == self._bit else self._cut
         at = (pos & _MASK) + 1
         at += -at % _ALIGN
-        while at < self.end:
-            word, size, good = log.load(self._bit | at)
+        while at < limit:
+            word, size, good = log.load(bit | at)
             if good and word == _ABORT and unpack_from("<I", log.frame_loaded(), 12)[0] == last_end:
-                return (self._bit | at) + size
+                return (bit | at) + size
             at += _ALIGN
+        if bit != self._bit:
+            raise DBCorrupt("damaged at %d" % (pos & _MASK))
         return -1
 
     def settle(self, last_end, checkpoint):
@@ -535,13 +611,11 @@ class FileMedium:
             self._cut = 0
             self._written = self._seen = self.end = self._size(self._path)
         if self._old >= 0 and not self._span:
-            self._replace_after_cut()
+            self._replace()
         self._space()
-        self._out = self._open_file(self._name(self._bit), "r+b")
-        self._out_pos = -1
+        self._aim()
         if not last_end:
             # No commit: begin anew, over what is there.
-            self._close(self._out)
             self._close(self._files[self._bit >> 29])
             self._files[self._bit >> 29] = None
             self._start(self.seq, 0, 0)
@@ -561,10 +635,6 @@ class FileMedium:
         pack_into("<HHII", frame, 4, 4, 0, _ABORT, last_end)
         pack_into("<I", frame, 0, crc32(memoryview(frame)[4:]))
         self.append(frame)
-
-    def _replace_after_cut(self):
-        self._replace()
-        self._close(self._out)
 
     def stats(self, out):
         """Add this medium's counters to a dict."""

@@ -66,6 +66,14 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
     return log
 
 
+def pad(n):
+    """Return a PAD frame of `n` bytes, 12 or more."""
+    frame = bytearray(n)
+    pack_into("<HHI", frame, 4, n - _HEAD, 0, PAD)
+    pack_into("<I", frame, 0, crc32(memoryview(frame)[4:]))
+    return frame
+
+
 class PageLog(io.IOBase):
     """Stream of pages for `btree.open()`. Create with `pagelog.open()`."""
 
@@ -352,7 +360,7 @@ class PageLog(io.IOBase):
         if self._chunk >= 0 and self._chunk >= len(self.table):
             self.checkpoint = self._next_checkpoint
             self._chunk = -1
-        medium.ensure(_COMMIT_SIZE)
+        medium.before_commit(_COMMIT_SIZE)
         frame = self._frame
         out = self._out
         pack_into("<HHIIIII", frame, 4, 16, medium.span(), _COMMIT, self._run, self.checkpoint, self.live, medium.seq)

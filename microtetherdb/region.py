@@ -26,7 +26,6 @@ _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
 _EIO = const(5)
 _ENOENT = const(2)
-_PAD = const(0x7000000)
 
 
 class RegionMedium:
@@ -222,6 +221,8 @@ class RegionMedium:
         if self.end + n > self._stop:
             self._new_sector()
 
+    before_commit = ensure  # of a commit's bytes
+
     def append(self, view):
         """Append a frame; returns its position. It is durable after `sync()`."""
         n = len(view)
@@ -259,10 +260,9 @@ class RegionMedium:
             n += _PROGRAM
         if self.end + n > self._stop:
             return  # the sector's last page
-        frame = bytearray(n)
-        pack_into("<HHI", frame, 4, n - 12, 0, _PAD)
-        pack_into("<I", frame, 0, crc32(memoryview(frame)[4:]))
-        self.append(frame)
+        from .pagelog import pad
+
+        self.append(pad(n))
 
     def _new_sector(self):
         if self._stop < 0:
