@@ -1,6 +1,7 @@
 """SPEC section 9: the ESP32 boards, as far as they can be checked without ESP-IDF. None of these images was built or run here."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import build_esp32
 import common
+import packages
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,7 +150,17 @@ def test_every_sdkconfig_name_is_one_that_micropythons_boards_use():
         assert names and names <= known, (path, names - known)
 
 
-def test_the_btree_module_replaces_the_ports_own_in_cmake(tmp_path):
+C3 = ["-march=rv32imc", "-mabi=ilp32", "-Os"]
+
+
+@pytest.fixture(scope="module")
+def riscv():
+    with common.lock():
+        packages.require("riscv", "rp2")  # rp2: newlib's headers, which ESP-IDF has too
+    return "riscv64-unknown-elf-"
+
+
+def test_the_c_code_compiles_for_the_c3_and_replaces_the_ports_own_btree_in_cmake(tmp_path, riscv):
     """esp32_common.cmake switches btree on, includes the user modules, then extmod.cmake, and links micropy_extmod_btree."""
     (tmp_path / "CMakeLists.txt").write_text(
         """
@@ -163,18 +175,31 @@ include(${MICROPY_DIR}/py/usermod.cmake)
 include(${MICROPY_DIR}/extmod/extmod.cmake)
 message(STATUS "qstr=${MICROPY_SOURCE_USERMOD}")
 message(STATUS "extmod=${MICROPY_SOURCE_EXTMOD}")
-file(WRITE ${CMAKE_BINARY_DIR}/main.c "int main(void) { return 0; }")
-add_library(image STATIC ${CMAKE_BINARY_DIR}/main.c)
-target_link_libraries(image micropy_extmod_btree)
+add_library(image STATIC ${MICROPY_DIR}/py/objstr.c)
+target_include_directories(image PRIVATE ${MICROPY_DIR} ${MICROPY_DIR}/ports/qemu "%s")
+target_compile_definitions(image PRIVATE MICROPY_PY_BTREE=1 MICROPY_STREAMS_POSIX_API=1)
+target_compile_options(image PRIVATE -Wall -Werror)
+target_link_libraries(image usermod micropy_extmod_btree)
 """
-        % (TREE, ROOT / "build" / "src" / "db1-compat" / "db", ROOT / "ports" / "btree" / "micropython.cmake")
+        % (TREE, ROOT / "build" / "src" / "db1-compat" / "db", ROOT / "ports" / "btree" / "micropython.cmake", ROOT / "build" / "UNIX32")
     )
-    done = subprocess.run(["cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "b"], capture_output=True, text=True, timeout=100)
+    command = ["cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "b", "-DCMAKE_SYSTEM_NAME=Generic"]
+    command += ["-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY", "-DCMAKE_C_COMPILER=%sgcc" % riscv]
+    command += ["-DCMAKE_C_FLAGS=%s -isystem /usr/include/newlib" % " ".join(C3)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     found = dict(re.findall(r"-- (qstr|extmod)=(.*)", done.stdout))
     assert "modbtree.c" in found["qstr"] and "glue.c" in found["qstr"] and "berkeley" not in found["extmod"]
     done = subprocess.run(["cmake", "--build", tmp_path / "b"], capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0 and len(list(tmp_path.rglob("bt_*.o"))) == 12, done.stdout
+    assert done.returncode == 0, done.stdout
+    objects = [p for p in tmp_path.rglob("*.obj") if p.name != "objstr.c.obj"]
+    assert len([p for p in objects if p.name.startswith(("bt_", "mpool"))]) == 13 and len(objects) == 15
+    # nothing is left that ESP-IDF would not give: no files, no allocation but MicroPython's
+    needed, given = [
+        set(re.findall(r" (\w+)$", subprocess.run([riscv + "nm", kind, *objects], capture_output=True, text=True, check=True).stdout, re.M))
+        for kind in ("--undefined-only", "--defined-only")
+    ]
+    assert {name for name in needed - given if not name.startswith(("mp_", "gc_"))} == {"__errno", "memcpy", "memmove", "memset"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -193,7 +218,8 @@ def test_the_manifest_compiles_for_the_chip_and_the_image_fits_its_slot(name, tm
     library = {str(p.relative_to(ROOT))[:-2] + "mpy" for p in (ROOT / "microtetherdb").rglob("*.py")}
     assert library | {"_mtdb_board.mpy", "_boot.mpy", "flashbdev.mpy", "inisetup.mpy", "asyncio/core.mpy"} <= frozen
     assert "microtetherdb_database" in (tmp_path / "frozen_content.c").read_text()
-    ours = sum(p.stat().st_size for p in (tmp_path / "frozen_mpy" / "microtetherdb").rglob("*.mpy"))
+    size = json.loads((ROOT / "dist" / "UNIX32" / "size.json").read_text())  # 32 bits too, and the whole library
+    ours = size["frozen_library"]
     slot = table(name)["ota_0"][3]
     assert STOCK[name] + ours <= slot, "the estimated image outgrows its slot by %d bytes" % (STOCK[name] + ours - slot)
 
@@ -308,6 +334,32 @@ def test_the_build_calls_idf_and_checks_what_comes_out(tmp_path, monkeypatch):
     (build / name / "micropython.bin").write_bytes(image("ESP32_GENERIC_S3"))
     with pytest.raises(common.Failure, match="another chip"):
         build_esp32.build(name, spec(name))
+
+
+APP = """
+    .section .flash.appdesc, "a"
+    .word 0xABCD5432, 0, 0, 0
+    .asciz "%s"
+    .org 256
+    .section .iram0.text, "ax"
+start:
+    ret
+"""
+
+
+def test_an_image_that_esptool_makes_of_a_program_for_the_c3_is_accepted(tmp_path, riscv):
+    name = "ESP32_GENERIC_C3"
+    (tmp_path / "app.S").write_text(APP % ("%s+%s" % (common.library_version(), name)))
+    link = ["-nostdlib", "-Wl,-estart,--build-id=none", "-Wl,--section-start=.flash.appdesc=0x3c000020", "-Wl,--section-start=.iram0.text=0x40380000"]
+    subprocess.run([riscv + "gcc", *C3, *link, "-o", tmp_path / "app.elf", tmp_path / "app.S"], check=True, timeout=100)
+    command = [sys.executable, "-m", "esptool", "--chip", "esp32c3", "elf2image", "-o", tmp_path / "app.bin", tmp_path / "app.elf"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    data = (tmp_path / "app.bin").read_bytes()
+    assert build_esp32.check_image(data, name, "esp32c3", common.library_version(), 0x1C0000) == 0x1C0000 - len(data)
+    for at in (0x30, 0x120, len(data) - 1):  # version, a byte of the code, hash
+        with pytest.raises(common.Failure):
+            build_esp32.check_image(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], name, "esp32c3", common.library_version(), 0x1C0000)
 
 
 def test_the_docs_say_that_these_images_were_not_run():
