@@ -1,6 +1,7 @@
-# Time of each operation in RAM and on a file, against the same work done with `btree` and `json` directly, in one
-# interleaved run: each round does both, medians over the rounds. Prints one JSON line a result.
-# Arguments: documents, rounds, "ram" or "file", "synthetic" or the path of the weather readings.
+# Time of each operation in RAM, on a file and in a region, against the same work done with `btree` and `json` directly, in one
+# interleaved run: each round does both, medians over the rounds. A tree of one's own cannot lie in a region: there, the library's
+# time only, on a device in RAM. Prints one JSON line a result.
+# Arguments: documents, rounds, "ram", "file" or "region", "synthetic" or the path of the weather readings.
 
 import btree
 import gc
@@ -11,10 +12,13 @@ import sys
 import time
 
 import docs
+import nor
 from microtetherdb import MicroTetherDB
 
 EVERY = 5  # operations between two flushes in RAM, as the library does it
 BATCH = 20
+CHANGED = 10  # documents between two flushes that are timed
+FLUSHES = 10
 
 
 def us(function, *args):
@@ -72,6 +76,34 @@ class Direct:
             if not n:
                 n = every
                 tree.flush()
+
+    def put_expiring(self, keys, documents, now):
+        # what one would do without a library: the time in the document
+        tree = self.tree
+        for i, d in enumerate(documents):
+            d = dict(d)
+            d["exp"] = now - 1 if i % 10 == 0 else now + 7200
+            tree[keys[i]] = json.dumps(d)
+        tree.flush()
+
+    def expire(self, now):
+        tree = self.tree
+        loads = json.loads
+        gone = []
+        for key, raw in tree.items():
+            if loads(raw)["exp"] <= now:
+                gone.append(key)
+        for key in gone:
+            del tree[key]
+        tree.flush()
+
+    def change(self, keys, documents):
+        tree = self.tree
+        for i, d in enumerate(documents):
+            tree[keys[i]] = json.dumps(d)
+
+    def flush(self):
+        self.tree.flush()
 
     def reopen(self):
         self.tree.close()
@@ -135,6 +167,16 @@ def delete(db, keys):
         delete(k)
 
 
+def put_expiring(db, keys, documents):
+    for i, d in enumerate(documents):
+        db.put(keys[i], d, ttl=60 if i % 10 == 0 else 7200)
+    db.flush()
+
+
+def expire(db):
+    assert db.cleanup(), "nothing expired"
+
+
 def remove(path):
     for name in (path, path + ".new"):
         try:
@@ -143,22 +185,43 @@ def remove(path):
             pass
 
 
-def once(medium, keys, shuffled, documents, found):
+class Place:
+    """Where the databases of a run lie, each in a fresh place."""
+
+    def __init__(self, medium, n):
+        self.medium = medium
+        self.path = None
+        self.blocks = 128 if n < 2000 else 512
+
+    def database(self, **kw):
+        if self.medium == "ram":
+            return MicroTetherDB(ram_percentage=60, **kw)
+        if self.medium == "file":
+            remove("bench.db")
+            self.path = "bench.db"
+        else:
+            self.path = None
+            gc.collect()
+            self.path = nor.Nor(self.blocks)
+        return MicroTetherDB(self.path, in_memory=False, **kw)
+
+    def again(self):
+        return MicroTetherDB(self.path, in_memory=False)
+
+    def direct(self):
+        if self.medium == "ram":
+            return Direct(None, EVERY, 1 << 20)  # as much cache as the library's tree has
+        return Direct("bench.tree", 20, 0)
+
+
+def once(place, keys, shuffled, documents, found):
     """One round: everything once, in turn directly and through the library."""
 
     def note(name, t):
         found.setdefault(name, []).append(t)
 
-    ram = medium == "ram"
-    cachesize = 1 << 20 if ram else 0  # RAM: as much as the library's tree has
-    every = EVERY if ram else 20
-
-    def ours(**kw):
-        if ram:
-            return MicroTetherDB(ram_percentage=60, **kw)
-        remove("bench.db")
-        return MicroTetherDB("bench.db", in_memory=False, **kw)
-
+    ram = place.medium == "ram"
+    floor = place.medium != "region"
     for name, function, direct in (
         ("put", put, "put"),
         ("put generated", put_generated, "put"),
@@ -167,15 +230,16 @@ def once(medium, keys, shuffled, documents, found):
         ("put_batch", put_batch, "put_batch"),
         ("put_batch generated", put_batch_generated, "put_batch"),
     ):
-        d = Direct(None if ram else "bench.tree", every, cachesize)
-        note("direct " + name, us(getattr(d, direct), keys, documents))
-        if name == "put":
-            note("direct get", us(d.get, shuffled))
-            if not ram:
-                note("direct open", us(d.reopen()))
-            note("direct delete", us(d.delete, shuffled))
-        d.close()
-        db = ours()
+        if floor:
+            d = place.direct()
+            note("direct " + name, us(getattr(d, direct), keys, documents))
+            if name == "put":
+                note("direct get", us(d.get, shuffled))
+                if not ram:
+                    note("direct open", us(d.reopen()))
+                note("direct delete", us(d.delete, shuffled))
+            d.close()
+        db = place.database()
         note(name, us(function, db, keys, documents))
         if name == "put":
             note("get", us(get, db, shuffled))
@@ -183,23 +247,53 @@ def once(medium, keys, shuffled, documents, found):
                 db.close()
                 gc.collect()
                 t = time.ticks_us()
-                db = MicroTetherDB("bench.db", in_memory=False)
+                db = place.again()
                 note("open", time.ticks_diff(time.ticks_us(), t))
             note("delete", us(delete, db, shuffled))
-        if name == "put ttl":
-            note("expire each", us(expire_all, db))
         db.close()
+    expiry(place, floor, keys, documents, note)
+    flushes(place, floor, shuffled, documents, note)
     if not ram:
         remove("bench.db")
         remove("bench.tree")
 
 
-def expire_all(db):
-    # As if an hour had gone by (the database's clock, not the wall clock, decides).
-    db._clock._s += 3601
-    db._clock._line_s += 3601
-    n = db.cleanup()
-    assert n, "nothing expired"
+def expiry(place, floor, keys, documents, note):
+    # a tenth of the records expires
+    if floor:
+        d = place.direct()
+        d.put_expiring(keys, documents, 1000)
+        note("direct expire", us(d.expire, 1000))
+        d.close()
+    db = place.database()
+    put_expiring(db, keys, documents)
+    db._clock._s += 61  # the database's clock, not the wall clock, decides
+    db._clock._line_s += 61
+    note("expire", us(expire, db))
+    assert len(db) == len(keys) - (len(keys) + 9) // 10
+    db.close()
+
+
+def flushes(place, floor, shuffled, documents, note):
+    if floor:
+        d = place.direct()
+        d.put_batch(shuffled, documents)
+    db = place.database(flush_threshold=1000)
+    put_batch(db, shuffled, documents)
+    db.flush()
+    a = b = 0
+    for i in range(FLUSHES):
+        few = shuffled[i * CHANGED : (i + 1) * CHANGED]
+        if floor:
+            d.change(few, documents[: len(few)])
+            a += us(d.flush)
+        put(db, few, documents[: len(few)])
+        b += us(db.flush)
+    if floor:
+        note("direct flush", a)
+        d.close()
+    note("flush", b)
+    db.close()
 
 
 def main(n, rounds, medium, source):
@@ -208,13 +302,14 @@ def main(n, rounds, medium, source):
     shuffled = docs.shuffled(keys)
     n = len(documents)
     found = {}
-    once(medium, keys[:50], shuffled[:0] + keys[:50], documents[:50], {})  # warm up: modules loaded
+    place = Place(medium, n)
+    once(place, keys[:50], keys[:50], documents[:50], {})  # warm up: modules loaded
     for _ in range(rounds):
-        once(medium, keys, shuffled, documents, found)
+        once(place, keys, shuffled, documents, found)
     for name in found:
         if name.startswith("direct "):
             continue
-        count = 1 if name == "open" else n
+        count = {"open": 1, "expire": (n + 9) // 10, "flush": FLUSHES}.get(name, n)
         t = docs.median(found[name]) / count
         direct = found.get("direct " + name)
         line = {"bench": "ops", "medium": medium, "data": source.split("/")[-1], "n": n, "op": name, "us": round(t, 2)}
