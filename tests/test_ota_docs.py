@@ -1,4 +1,4 @@
-"""docs/update.md and docs/recover.md: the commands that need no device are run as they stand there."""
+"""docs/start.md, update.md and recover.md: the commands that need no device are run as they stand there."""
 
 import os
 import re
@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import test_readme
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,3 +74,23 @@ def test_modules_and_names_of_update_md_exist(run):
     code = "import microtetherdb.ota as o\nfor n in dir(o):\n    c = getattr(o, n)\n    isinstance(c, type) and issubclass(c, o.OTAError) and print(n)"
     out = run(code).split()
     assert errors - {"SECURITY"} == set(out) - {"OTAError"}
+
+
+def test_first_session_of_start_md_on_the_pico_image(run):
+    sessions = [block for block in _blocks("start.md", "python") if ">>>" in block]
+    assert len(sessions) == 2
+    for session in sessions:  # each run is a power cycle
+        test_readme.test_repl_sessions_print_what_the_readme_shows(lambda code: run(code, "rp2"), session)
+
+
+def test_storage_of_start_md(run):
+    (program,) = [block for block in _blocks("start.md", "python") if ">>>" not in block]
+    assert run(program) == "{'n': 1}\n"
+
+
+def test_commands_of_start_md_are_targets_and_boards():
+    text = (ROOT / "docs" / "start.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for target, board in re.findall(r"make ([a-z]+)(?: BOARD=(\w+))?", text):
+        assert re.search(r"^%s:" % target, makefile, re.M), target
+        assert not board or (ROOT / "boards" / board).is_dir()

@@ -46,7 +46,7 @@ def test_commands_are_targets_of_the_makefile():
 
 
 def test_links_lead_somewhere():
-    for name in ("README.md", "boards/README.md", "docs/firmware.md", "docs/third-party.md"):
+    for name in ("README.md", "boards/README.md", "docs/firmware.md", "docs/start.md", "docs/third-party.md"):
         path = ROOT / name
         for link in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
             assert (path.parent / link).exists(), (name, link)

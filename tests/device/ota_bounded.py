@@ -1,4 +1,4 @@
-# tests/test_ota.py runs this with a heap of 96 KB: SPEC section 9, an image of 1 MB in bounded RAM, with the loop kept free.
+# tests/test_ota.py runs this with a heap of 40 KB: SPEC section 9, an image of 1 MB in bounded RAM, with the loop kept free.
 import asyncio
 import gc
 import hashlib
