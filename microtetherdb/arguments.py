@@ -1,7 +1,8 @@
 """Arguments in the less common forms, and their errors."""
 
-from . import keys, record
+from . import keys
 from .clock import MAX_TTL
+from .encoder import check_tags, encode
 
 # built-ins found by hash, see database.py
 bool = bool
@@ -41,9 +42,9 @@ def put(db, args, **kw):
     raw_key = None if key is None else keys.stored(key)
     tags = kw.get("tags")
     if tags is not None:
-        record.check_tags(tags)
+        check_tags(tags)
     ttl = check_ttl(kw.get("ttl"))
-    raw = record.encode(kw["data"], tags, None if ttl is None else db._clock.stamp(ttl))
+    raw = encode(kw["data"], tags, None if ttl is None else db._clock.stamp(ttl))
     return db._put_as(key, raw_key, raw)
 
 

@@ -4,6 +4,7 @@ import json
 
 from . import keys, record
 from .arguments import check_ttl
+from .encoder import check_tags, encode
 from .keys import stored
 
 len = len  # see database.py: a look-up by hash instead of a search
@@ -31,6 +32,66 @@ def put_batch(db, items, ttls=None, tags=None):
     An item is a document, or a tuple (key, document). `ttls`, `tags`: one for all, or a
     list with one for each. Raises as `put` does, naming the item, and stores nothing then.
     """
+    if ttls is None and tags is None and not db._linked and items.__class__ is list:
+        try:
+            made, records, size = _plain(items)
+        except Exception:
+            made = None  # an item needs the long way, which says what is wrong with it if anything is
+        if made is not None:
+            made = _put_plain(db, made, records, size)
+            if made is not None:
+                return made
+    return _put_any(db, items, ttls, tags)
+
+
+def _plain(items, check=record.check_plain, dumps=json.dumps):
+    # Most batches: plain documents without tags and TTLs. Returns keys (none if they are to be made), records and
+    # the bytes that they take, or raises an exception of any kind.
+    made = []
+    records = []
+    name = made.append
+    add = records.append
+    size = 0
+    for data in items:
+        if data.__class__ is tuple:
+            key, data = data
+            if key.__class__ is not str or len(key) > 32 or key < "\x02":
+                raise ValueError
+            name(key)
+        check(data)
+        data = dumps(data, separators=(",", ":")).encode()
+        n = len(data)
+        if n > 8192:
+            raise ValueError
+        add(data)
+        size += n + 32
+    if made and len(made) != len(records):
+        raise ValueError
+    return made, records, size
+
+
+def _put_plain(db, made, records, size):
+    # Returns None, nothing done, when the long way is needed after all.
+    db._enter()
+    try:
+        if db._linked:
+            return None
+        store = db._store
+        n = len(records)
+        fresh = not made
+        if fresh:
+            made = keys.several(db, n)
+        if store.bad:
+            store.apply([(made[i].encode(), records[i]) for i in range(n)])
+        else:
+            store.put_many(made, records, size, fresh)
+        _count(db, n)
+        return made
+    finally:
+        db._lock.release()
+
+
+def _put_any(db, items, ttls, tags):
     if not isinstance(items, (list, tuple)):
         raise TypeError("items: list of documents or (key, document), not " + type(items).__name__)
     n = len(items)
@@ -39,17 +100,11 @@ def put_batch(db, items, ttls=None, tags=None):
     plain = ttls is None and tags is None
     db._enter()
     try:
-        if plain and not db._linked:
-            made = _quick(db, items)
-            if made is not None:
-                return made
         store = db._store
-        encode = record.encode
         out = []
         made = []
         stamps = []
         linked = db._linked
-        fresh = True
         last = {}
         for i, item in enumerate(items):
             try:
@@ -57,14 +112,13 @@ def put_batch(db, items, ttls=None, tags=None):
                 if type(item) is tuple and len(item) == 2 and isinstance(item[0], str):
                     key, item = item
                     raw_key = keys.stored(key)
-                    fresh = False
                 if plain:
                     raw = encode(item)
                 else:
                     ttl = check_ttl(ttl_of(i), "ttls")
                     t = tags_of(i)
                     if t is not None:
-                        record.check_tags(t)
+                        check_tags(t)
                     raw = encode(item, t, db._clock.stamp(ttl) if ttl else None)
             except (TypeError, ValueError) as e:
                 raise type(e)("items[%d]: %s" % (i, e))
@@ -82,51 +136,16 @@ def put_batch(db, items, ttls=None, tags=None):
                 db._link()
             else:
                 out.append((raw_key, raw))
-        _apply(db, out, stamps, fresh)
+        _apply(db, out, stamps)
         _count(db, n)
         return made
     finally:
         db._lock.release()
 
 
-def _quick(db, items):
-    # Most batches: plain documents, without tags and TTLs. Returns None when an item needs the long way.
-    plain = record.is_plain
-    dumps = json.dumps
-    made = []
-    out = []
-    add = out.append
-    name = made.append
-    store = db._store
-    as_text = store.ram and not store.bad  # str needs neither a copy nor a look at its exact size
-    size = 0
-    fresh = True
-    for data in items:
-        key = None
-        if data.__class__ is tuple and len(data) == 2:
-            key, data = data
-            fresh = False
-            if key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02":
-                return None
-        if not plain(data):
-            return None
-        data = dumps(data, separators=(",", ":"))
-        n = len(data)
-        if n > 2048:  # characters of up to four bytes
-            return None
-        size += n + 32
-        if key is None:
-            key = keys.generated(db)
-        name(key)
-        add((key, data) if as_text else (key.encode(), data.encode()))
-    store.apply(out, fresh, size if as_text else 0)
-    _count(db, len(made))
-    return made
-
-
-def _apply(db, out, stamps, fresh=False):
+def _apply(db, out, stamps):
     if out:
-        db._store.apply(out, fresh)
+        db._store.apply(out)
         for key, was, new in stamps:
             if was is not None or new is not None:
                 db._expiry.applied(key, was, new)
@@ -135,9 +154,7 @@ def _apply(db, out, stamps, fresh=False):
 def _count(db, n):
     db._made += n
     if db._made >= db._next:
-        from . import lifecycle
-
-        lifecycle.tick(db)
+        db._tick(db)
 
 
 def delete_batch(db, keys):

@@ -4,7 +4,7 @@ A request goes: arguments -> record codec -> store -> pages. What is used less o
 ranges, maintenance, backup) is loaded with its first use, so that it costs no RAM before.
 """
 
-from json import dumps, loads
+from json import loads
 
 from . import keys, record
 
@@ -13,6 +13,8 @@ _NO = object()
 # MicroPython searches its table of built-ins one by one, some hundred entries; a module's own names are hashed.
 len = len
 str = str
+
+module = bind = None  # of `methods`, which is loaded when a database is opened
 
 
 class MicroTetherDB:
@@ -93,19 +95,18 @@ class MicroTetherDB:
                 return self._put(args[0], args[1])
             if len(args) == 1:
                 return self._put(None, args[0])
-        from .methods import module
-
         return module("arguments").put(self, args, **kw)
 
     def _put(self, key, data):
-        if key is not None and (key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02"):
-            return self._put_as(key, keys.stored(key), record.encode(data))
-        if not record.is_plain(data):
-            return self._put_as(key, key, record.encode(data))
-        data = dumps(data, separators=(",", ":"))
-        if len(data) > 2048:  # characters of up to four bytes: let the codec count them
-            data = record.checked(data.encode(), "data")
-        return self._put_raw(key, data)
+        if key is not None and (key.__class__ is not str or len(key) > 32 or key < "\x02"):
+            return self._put_coded(key, data)
+        raw = record.plain(data)
+        if raw is None:
+            return self._put_coded(key, data)
+        return self._put_raw(key, raw)
+
+    def _put_coded(self, key, data):
+        return self._put_as(key, None if key is None else keys.stored(key), record.encode(data))
 
     def _put_as(self, key, raw_key, raw):
         # A record that may carry tags or a TTL.
@@ -145,8 +146,6 @@ class MicroTetherDB:
         # Append to a change list what one record's change means for the whole tree.
         out.append((key, raw))
         if self._indexes or (old is not None and b'tags":' in old) or (raw is not None and b'tags":' in raw):
-            from .methods import module
-
             module("index").changes(self, key, old, raw, out)
         was = None if old is None else record.stamp(old)
         new = None if raw is None else record.stamp(raw)
@@ -163,8 +162,6 @@ class MicroTetherDB:
         store = self._store
         if key.__class__ is str:
             key = key.encode()
-        if raw.__class__ is str:
-            raw = raw.encode()
         if old is _NO:
             old = store.get(key)
         out = []
@@ -176,10 +173,8 @@ class MicroTetherDB:
     def delete(self, key=None, purge=False):
         """Delete a record: returns 1, or 0 if there is none. `purge=True` deletes all: returns how many."""
         if purge is not False:
-            from .methods import module
-
             return module("batch").purge(self, key, purge)
-        if key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02":
+        if key.__class__ is not str or len(key) > 32 or key < "\x02":
             key = keys.stored(key)
         return self._delete(key)
 
@@ -212,7 +207,7 @@ class MicroTetherDB:
 
     def get(self, key, default=None):
         """Return the document stored under `key`, or `default`."""
-        if key.__class__ is not str or not 0 < len(key) <= 32 or key < "\x02":
+        if key.__class__ is not str or len(key) > 32 or key < "\x02":
             key = keys.stored(key)
         key = self._read(key)
         self._gets += 1
@@ -254,8 +249,6 @@ class MicroTetherDB:
             raise KeyError(key)
 
     def __len__(self):
-        from .methods import module
-
         return module("ranges").count(self)
 
     def __iter__(self):
@@ -263,8 +256,6 @@ class MicroTetherDB:
 
     def __getattr__(self, name):
         # The rest of the public methods, each a function in a module of its own.
-        from .methods import bind
-
         return bind(self, name)
 
     def __repr__(self):

@@ -70,3 +70,16 @@ def generated(db):
         db._session = session.begin(db)
         n = db._keys_made = 0
     return "%s%06x" % (db._session, n)
+
+
+def several(db, n):
+    """Return a list of n new keys, with the lock held."""
+    out = []
+    while len(out) < n:
+        out.append(generated(db))  # begins a session when one is needed
+        session = db._session
+        first = db._keys_made + 1
+        db._keys_made = min(_SESSION, first - 1 + n - len(out))
+        for i in range(first, db._keys_made + 1):
+            out.append("%s%06x" % (session, i))
+    return out

@@ -24,6 +24,7 @@ _WHERE = (
     ("batch", ("put_batch", "delete_batch")),
 )
 
+_found = {}  # name: function(db, ...). Replaced, never changed: the other core may be reading it
 _loading = allocate_lock()
 _package = sys.modules["microtetherdb"]
 
@@ -50,16 +51,35 @@ def bind(db, name):
     A module has the method as a function, or its steps as a generator `name_steps`: then there
     is also `name_async`, which shares the event loop.
     """
+    function = _found.get(name)
+    if function is None:
+        function = _find(name)
+    return lambda *args, **kw: function(db, *args, **kw)
+
+
+def _find(name):
+    global _found
     base = name[:-6] if name.endswith("_async") else name
     for where, names in _WHERE:
         if base in names:
             m = module(where)
             function = getattr(m, name, None)
+            if function is None and hasattr(m, base + "_steps"):
+                function = _in_steps(getattr(m, base + "_steps"), base is name)
             if function is not None:
-                return lambda *args, **kw: function(db, *args, **kw)
-            function = getattr(m, base + "_steps", None)
-            if function is not None:
-                steps = module("steps")
-                run = steps.finish if base is name else steps.share
-                return lambda *args, **kw: run(db, function(db, *args, **kw))
+                found = _found.copy()
+                found[name] = function
+                _found = found
+                return function
     raise AttributeError("'MicroTetherDB' object has no attribute '%s'" % name)
+
+
+def _in_steps(generator, at_once):
+    steps = module("steps")
+    run = steps.finish if at_once else steps.share
+    return lambda db, *args, **kw: run(db, generator(db, *args, **kw))
+
+
+# An import statement inside a method costs as much as half a put: `database` calls these two by its own names.
+_package.database.module = module
+_package.database.bind = bind

@@ -133,8 +133,6 @@ class Store:
 
     def _sized(self, key, value):
         # The value, longer by a space where the size of key and value is the bad one.
-        if value.__class__ is str:
-            value = value.encode()
         n = len(key.encode()) if key.__class__ is str else len(key)
         return value + b" " if n + len(value) == self.bad else value
 
@@ -206,16 +204,12 @@ class Store:
             log.error = cause
             self._reraise(error)
 
-    def apply(self, changes, fresh=False, need=0):
-        """Apply a list of (key, value), value None deletes; all or nothing.
-
-        `fresh`: none of the keys is in the tree yet. `need`: the bytes that a RAM database's tree
-        grows by, when they are known; keys and values may then be str.
+    def apply(self, changes):
+        """Apply a list of (key, value), bytes, value None deletes; all or nothing.
 
         Raises `DBFull` before anything is changed when there is no room for it.
         """
-        if need:
-            return self._apply_ram(changes, need, fresh)
+        need = 0
         bad = self.bad
         for i, (key, value) in enumerate(changes):
             if value is not None:
@@ -224,7 +218,7 @@ class Store:
                 if n == bad:
                     changes[i] = (key, value + b" ")
         if self.log is None:
-            return self._apply_ram(changes, need, fresh)
+            return self.put_many([c[0] for c in changes], [c[1] for c in changes], need)
         if self._tree is None:
             self.recover()
         self._reserve_for(need, len(changes))
@@ -243,39 +237,52 @@ class Store:
         for key, value in changes:
             redo[key] = value
         self.log.step()
-        self._reflect(changes)
+        if self.mirror is not None:
+            for key, value in changes:
+                self.mirror(key, value)
 
-    def _apply_ram(self, changes, need, fresh):
+    def put_many(self, keys, values, need, fresh=False):
+        """In RAM: set (or, value None, delete) many keys; all or nothing. Keys are str or bytes.
+
+        `need`: bytes that the tree grows by; `fresh`: none of the keys is in it yet.
+        """
         self._left -= need
         if need and self._left < 0:
             self._room(need)
         tree = self._tree
+        get = tree.get
         self._scan = None
-        done = []
-        note = done.append
+        old = {}
+        i = 0
         try:
-            for key, value in changes:
-                old = None if fresh else tree.get(key)
-                note(old)
+            for key in keys:
+                if not fresh:
+                    value = get(key)
+                    if value is not None:
+                        old[i] = value
+                value = values[i]
+                i += 1  # from here on the entry is to be taken back
                 if value is not None:
                     tree[key] = value
-                elif old is not None:
+                elif i - 1 in old:
                     del tree[key]
         except BaseException as e:
-            while done:
-                value = done.pop()
-                key = changes[len(done)][0]
-                if value is not None:
-                    tree[key] = value
-                elif key in tree:
-                    del tree[key]
+            self._take_back(keys, old, i)
             self._reraise(e)
-        self._reflect(changes)
-
-    def _reflect(self, changes):
         if self.mirror is not None:
-            for key, value in changes:
-                self.mirror(key, value)
+            for i, key in enumerate(keys):
+                self.mirror(key, values[i])
+
+    def _take_back(self, keys, old, n):
+        # Undo the first n changes of `put_many`, the last first.
+        tree = self._tree
+        while n:
+            n -= 1
+            key = keys[n]
+            if n in old:
+                tree[key] = old[n]
+            elif key in tree:
+                del tree[key]
 
     def delete(self, key):
         """Remove one key (str or bytes); returns 0 or 1."""

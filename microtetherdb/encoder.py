@@ -1,0 +1,106 @@
+"""Record codec, its way in for all that is not a plain document: nested, with tags or an expiry."""
+
+import json
+from micropython import const
+
+from . import record
+
+MAX_VALUE = const(8192)  # bytes of JSON
+_MAX_DEPTH = const(24)  # nesting; the parser recurses in C
+
+_EXPIRES = const(1)
+_WRAPPED = const(2)
+
+_SEPARATORS = (",", ":")
+
+
+def _check(value, name, depth):
+    # Raise unless JSON can carry `value`, naming the place.
+    t = value.__class__
+    if t is str or t is int or t is bool or value is None:
+        return
+    if isinstance(value, float):
+        if value - value != 0.0:
+            raise ValueError("%s: %r cannot be carried by JSON" % (name, value))
+        return
+    if depth >= _MAX_DEPTH:
+        raise ValueError("%s: nested deeper than %d" % (name[:40], _MAX_DEPTH))
+    if isinstance(value, dict):
+        for k, v in value.items():
+            if not isinstance(k, str):
+                raise TypeError("%s: keys are str, not %s" % (name, type(k).__name__))
+            t = v.__class__
+            if t is str or t is int:
+                continue
+            _check(v, name + "." + k, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        depth += 1
+        for v in value:
+            t = v.__class__
+            if t is str or t is int:
+                continue
+            _check(v, name + "[]", depth)
+    elif not isinstance(value, (str, int)):
+        raise TypeError("%s: JSON cannot carry %s" % (name, t.__name__))
+
+
+def check_tags(tags, name="tags"):
+    """Raise unless `tags` is a list or tuple of non-empty str of at most 128 bytes."""
+    if isinstance(tags, (list, tuple)):
+        for tag in tags:
+            if not isinstance(tag, str):
+                raise TypeError("%s: str, not %s" % (name, type(tag).__name__))
+            if not tag or len(tag.encode()) > 128:
+                raise ValueError("%s: each 1 to 128 bytes" % name)
+    else:
+        raise TypeError("%s: list of str, not %s" % (name, type(tags).__name__))
+
+
+def encode(data, tags=None, stamp=None, name="data"):
+    """Return the record (bytes) of a document.
+
+    `tags`: list of str or None; `stamp`: six bytes from the clock (line, expiry) or None.
+    Raises `TypeError` or `ValueError` naming `name` when JSON cannot carry the document
+    or its text is longer than 8192 bytes. Neither argument is modified.
+    """
+    try:
+        record.check_plain(data)
+    except Exception:
+        _check(data, name, 0)
+    flags = 0
+    if isinstance(data, dict):
+        if "_tags" in data and (tags or _bad_tags(data, name)):
+            data = data.copy()
+            del data["_tags"]
+    elif tags:
+        flags = _WRAPPED
+        data = {"_value": data}
+    text = json.dumps(data, separators=_SEPARATORS)
+    if tags:
+        text = "%s%s\"_tags\":%s}" % (text[:-1], "," if len(text) > 2 else "", json.dumps(tags, separators=_SEPARATORS))
+    if stamp is None and not flags:
+        raw = text.encode()
+    elif stamp is None:
+        raw = bytes([flags]) + text.encode()
+    else:
+        raw = bytes([flags | _EXPIRES]) + stamp + text.encode()
+    return checked(raw, name)
+
+
+def checked(raw, name):
+    """Return a record, or raise `ValueError` when its text is longer than 8192 bytes."""
+    if len(raw) > MAX_VALUE:
+        n = len(raw) - record.text_start(raw)
+        if n > MAX_VALUE:
+            raise ValueError("%s: %d bytes of JSON, at most %d" % (name, n, MAX_VALUE))
+    return raw
+
+
+def _bad_tags(data, name):
+    # A document that came out of the database carries its tags; putting it back keeps them.
+    tags = data["_tags"]
+    check_tags(tags, name + "._tags")
+    return not tags
+
+
+record.encode = encode

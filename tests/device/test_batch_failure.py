@@ -1,0 +1,66 @@
+# boards: unix unix32 rp2
+# SPEC section 2: a batch is atomic; also when memory runs out in the middle of it, in RAM.
+from microtetherdb import MicroTetherDB
+from expect import raises
+
+
+class Failing:
+    # A tree whose calls fail from the n-th on, once.
+    def __init__(self, tree, n):
+        self.tree = tree
+        self.n = n
+
+    def _call(self):
+        self.n -= 1
+        if self.n == 0:
+            raise MemoryError("simulated")
+
+    def get(self, key):
+        self._call()
+        return self.tree.get(key)
+
+    def __setitem__(self, key, value):
+        self._call()
+        self.tree[key] = value
+
+    def __delitem__(self, key):
+        self._call()
+        del self.tree[key]
+
+    def __contains__(self, key):
+        return key in self.tree
+
+
+def check(before, change):
+    n = 0
+    while True:
+        n += 1
+        db = MicroTetherDB(ram_percentage=50)
+        for key, doc in before:
+            db.put(key, doc)
+        if n == 1 or n == 2:
+            db.put("t", {"t": 1}, tags=["x"])  # the way by change lists
+        held = list(db.items())
+        tree = db._store._tree
+        db._store._tree = failing = Failing(tree, n // 2 + 1)
+        try:
+            change(db)
+            failed = False
+        except MemoryError:
+            failed = True
+        db._store._tree = tree
+        if failed:
+            assert list(db.items()) == held, (n, list(db.items()))
+        db.close()
+        if not failed:
+            assert n > 6
+            return
+
+
+old = [("a", {"n": 1}), ("c", {"n": 3})]
+# own keys: there already, new, and twice in the batch
+check(old, lambda db: db.put_batch([("a", {"n": 10}), ("b", {"n": 20}), ("a", {"n": 11}), ("b", {"n": 21}), ("c", {"n": 31})]))
+check(old, lambda db: db.put_batch([{"n": i} for i in range(5)]))
+check(old, lambda db: db.put_batch([("a", [1]), ("d", [2]), ("a", [3])]))
+check(old * 2 + [("b", 2), ("d", 4)], lambda db: db.delete_batch(["a", "b", "c", "nothing", "d"]))
+print("OK")
