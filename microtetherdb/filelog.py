@@ -70,6 +70,7 @@ class FileMedium:
         self._files = [None, None]  # for reading, by parity of the generation
         self._at = [0, 0]  # where they stand
         self._out = None  # for appending
+        self._stuck = []  # files whose close failed
         self._hbuf = bytearray(_HEADER)
         self.syncs = self.bytes_written = self.bytes_read = 0
         self._asked = 0
@@ -333,7 +334,7 @@ class FileMedium:
     def _open_out(self):
         path = self._name(self._bit)
         if not self._written:
-            self._open_file(path, "wb").close()
+            self._close(self._open_file(path, "wb"))
             self._size(path)
         self._out = self._open_file(path, "r+b")
         self._out_pos = 0
@@ -419,8 +420,14 @@ class FileMedium:
         self.checkpoint_due = False
 
     def _close(self, f):
+        # What could not be closed is closed before anything else is done: left to the collector, it would be
+        # closed later, over what was written since.
+        stuck = self._stuck
         if f is not None:
-            f.close()
+            stuck.append(f)
+        while stuck:
+            self._do(stuck[-1].close)
+            stuck.pop()
 
     def _plan(self, log):
         # When to compact: when three quarters of the file are dead, sooner if the file system is small.
