@@ -30,7 +30,7 @@ class FailedBefore(OTAError):
 
 
 class Unconfirmed(OTAError):
-    """The running image is on trial, or an activated one waits for the restart."""
+    """The running image is on trial, an activated one waits for the restart, or another update goes on."""
 
 
 class TooLarge(OTAError):

@@ -38,6 +38,8 @@ class Updater:
     `timeout`, `retries`, `pause`, `ssl`.
     """
 
+    _busy = False  # of the class: there is one target slot
+
     def __init__(
         self, slot=None, board=None, variant=None, key=None, security=None, journal="ota.json", allow_unsigned=False, **source
     ):
@@ -150,9 +152,18 @@ class Updater:
 
         `image`: where the image is, if not where the manifest says (URL, path or stream). `progress(done, size)` is
         called after each 4096 bytes. Yields to the loop between them; a cancelled or broken download goes on where it was at the
-        next call. Then call `restart()`. Raises what `check` raises, Truncated, SourceError, BadImage, BadHash, OSError.
+        next call. Then call `restart()`. Raises what `check` raises, Unconfirmed also while another update goes on, Truncated,
+        SourceError, BadImage, BadHash, OSError.
         """
-        m = await self.check(where)
+        if Updater._busy:
+            raise Unconfirmed("another update goes on")
+        Updater._busy = True
+        try:
+            return await self._update(await self.check(where), image, progress)
+        finally:
+            Updater._busy = False
+
+    async def _update(self, m, image, progress):
         buf = memoryview(bytearray(_CHUNK))
         await self._fetch(m, image or m["image"], buf, progress)
         await self._verify(m, buf)

@@ -57,6 +57,12 @@ async def main():
     u = asyncio.create_task(up.update(M, Stream(), progress))
     while not u.done() and (not calls or calls[-1] < SIZE // 2):
         await asyncio.sleep(0)
+    # one at a time: there is one slot to write to
+    try:
+        await ota.Updater(FileSlot("slots"), board="UNIX", allow_unsigned=True).update(M, Stream())
+        raise AssertionError
+    except ota.Unconfirmed:
+        pass
     u.cancel()
     try:
         await u
