@@ -228,15 +228,15 @@ class Updater:
     def confirm(self, test):
         """Finish the trial of the running image: True when it has been confirmed now, False when it was not on trial.
 
-        `test`: path of a database that is opened and read, or a function that returns a true value when all is well. If it
-        fails, the image is rolled back (restarts into the old one, or raises SelfTestFailed where that returns) and its version
+        `test`: path of a database that is opened and read (one that the program has open already has passed), an open
+        database, which is read, or a function that returns a true value when all is well. If it fails, the image is rolled back (restarts into the old one, or raises SelfTestFailed where that returns) and its version
         remembered as failed.
         """
         self._settle()
         if self.slot.status()[0] == slots.VALID:
             return False
         try:
-            good = _read(test) if isinstance(test, str) else test()
+            good = test() if callable(test) else _read(test)
             reason = None
         except Exception as e:
             good = False
@@ -258,12 +258,17 @@ class Updater:
         self.slot.restart()
 
 
-def _read(path):
+def _read(db):
     # Self-test: open the database, count its records and read the first one.
-    from microtetherdb import MicroTetherDB
+    from microtetherdb import DBLock, MicroTetherDB
 
-    with MicroTetherDB(path, in_memory=False) as db:
-        for key in db:
-            db.get(key)
-            break
-        return len(db) >= 0
+    if isinstance(db, str):
+        try:
+            with MicroTetherDB(db, in_memory=False) as opened:
+                return _read(opened)
+        except DBLock:  # open in this program
+            return True
+    for key in db:
+        db.get(key)
+        break
+    return len(db) >= 0

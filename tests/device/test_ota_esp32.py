@@ -8,9 +8,11 @@ from binascii import hexlify
 
 import esp32_standin as standin
 import microtetherdb.ota as ota
+from microtetherdb import MicroTetherDB
 from microtetherdb.ota.slot_esp32 import Esp32Slot
 
 JOURNAL = "/tmp/mtdb-ota-esp32-%d.json" % (id(standin) & 0xFFFFFF)
+DATABASE = JOURNAL[:-4] + "db"
 
 
 def updater():
@@ -100,6 +102,22 @@ for crash in (False, True):
     flash.boot()
     assert states()[:2] == ("ota_1", "pending") and updater().confirm(lambda: True)
 
+# the self-test on a database that the program has open, as an object and by its path; and on a closed one
+for form in ("object", "path", "closed"):
+    flash = fresh()
+    update(two, "2")
+    flash.boot()
+    db = MicroTetherDB(DATABASE, in_memory=False)
+    db.put("k", form)
+    if form == "closed":
+        db.close()
+        reset(updater().confirm, db)
+    else:
+        assert updater().confirm(DATABASE if form == "path" else db) is True
+        assert db["k"] == form
+        db.close()
+        assert states()[1] == "valid"
+
 # refused with the running image and the boot choice as they were
 flash = fresh()
 before = [bytes(e) for e in flash.otadata]
@@ -118,4 +136,5 @@ refused(ota.BadImage, two[:5000] + b"x" + two[5001:])  # whole by the manifest, 
 assert [bytes(e) for e in flash.otadata] == before and states()[:2] == ("ota_0", "valid") and flash.running == 0
 update(two, "2")  # not held against it
 fresh()
+os.remove(DATABASE)
 print("OK")
