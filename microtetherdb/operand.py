@@ -64,6 +64,11 @@ def is_operators(d):
     return operators > 0
 
 
+def is_condition(d):
+    """Tell whether a dict that is for the elements of an array has operators for a value, or is a filter for documents."""
+    return not ("$and" in d or "$or" in d or "$nor" in d) and is_operators(d)
+
+
 def is_regex(x):
     """Tell whether `x` is a compiled regular expression (or our `Regex`)."""
     return hasattr(x, "search") and not isinstance(x, (str, dict, list))

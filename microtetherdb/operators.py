@@ -7,7 +7,7 @@ that says so.
 """
 
 from . import comparison
-from .operand import array, bad, check, is_operators, is_regex, searcher, whole_number
+from .operand import array, bad, check, is_condition, is_operators, is_regex, searcher, whole_number
 from .order import MISSING, kind
 from .predicate import conjunction, on_element
 
@@ -74,7 +74,7 @@ def _elem_match(x, c):
     if not isinstance(x, dict):
         bad("$elemMatch", "takes a document, not " + type(x).__name__)
     saved = c.down("$elemMatch")
-    if x and is_operators(x) and not ("$and" in x or "$or" in x or "$nor" in x):
+    if is_condition(x):
         tests = [on_element(cond) for cond in conditions(x, c)]
     else:
         tests = [_of_fields(conjunction(c.tests(x, False, False)))]

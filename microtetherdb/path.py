@@ -50,7 +50,7 @@ def _walk_array(array, parts, i, found):
         if isinstance(v, dict) and walk(v, parts, i, found):
             return True
     step = parts[i]
-    if step.isdigit() and len(step) < 5 and int(step) < len(array):
+    if step.isdigit() and len(step) < 5 and int(step) < len(array) and (step == "0" or step[0] != "0"):
         v = array[int(step)]
         i += 1
         if i == len(parts):

@@ -27,7 +27,7 @@ def on_field(name, conds, missing):
             there = (lambda doc: name not in doc) if conds[i][0] else (lambda doc: name in doc)
             conds = conds[:i] + conds[i + 1 :]
             return conjunction([there, on_field(name, conds, missing)]) if conds else there
-    tests = [_on_value(c) for c in conds]
+    tests = [on_value(c) for c in conds]
     if missing is not None:
         get = lambda doc: doc.get(name, missing)
         return conjunction([_of(get, t) for t in tests])
@@ -85,11 +85,11 @@ def _on_scalar(cond, test):
     return _negation(cond[1]) if cond[0] else cond[1]
 
 
-def _on_value(cond):
-    # A condition as a function of the one value at a plain field.
+def on_value(cond):
+    """Return a condition as a function of the one value at a plain field; an array's elements are looked at too."""
     negated, test, whole = cond[:3]
     if isinstance(test, list):
-        return _unless([_on_value(t) for t in test])
+        return _unless([on_value(t) for t in test])
     if whole:
         return _negation(test) if negated else test
     return _on_any(test, not negated)

@@ -14,11 +14,14 @@ def compile(fields):
             x = fields[path]
             if kind(x) not in (2, 8):
                 raise QueryError("fields: %s is 1 or 0, not %r" % (path, x))
-        wanted = [bool(x) for x in fields.values()]
-        include = not wanted or wanted[0]
-        if not all(w == include for w in wanted):
+        # MongoDB's programs say {"_id": 0, ...}: it alone may differ from the others.
+        wanted = set(bool(fields[path]) for path in fields if path != "_id" or len(fields) == 1)
+        if len(wanted) > 1:
             raise QueryError("fields: either all 1 or all 0")
-        fields = list(fields)
+        if not wanted:
+            return lambda doc: doc
+        include = wanted.pop()
+        fields = [path for path in fields if path != "_id" or bool(fields[path]) == include]
     elif isinstance(fields, (list, tuple)):
         include = True
     else:
@@ -30,6 +33,8 @@ def compile(fields):
             parts = split(path)
         except QueryError as e:
             raise QueryError("fields: %s" % e)
+        if any(step.startswith("$") for step in parts):
+            raise QueryError("fields: %s: no step begins with $" % path)
         for step in parts[:-1]:
             node = node.setdefault(step, {})
             if node is None:

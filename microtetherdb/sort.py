@@ -2,8 +2,8 @@
 
 from . import record
 from .errors import QueryError
-from .path import split, walk
-from .order import encode, kind, loads
+from .order import encode, loads
+from .path import split
 
 _EMPTY = b"\x08"  # an empty array sorts before null
 
@@ -47,35 +47,42 @@ def parse(spec):
 
 
 def _key(doc, parts, descending):
+    # The smallest or largest value at a path, encoded.
     if not isinstance(doc, dict):
         return encode(None)
-    best = None
-
-    def leaf(v):
-        nonlocal best
-        code = encode(v)
-        if best is None or (code > best if descending else code < best):
-            best = code
-
-    def found(v, alone):
-        if isinstance(v, list):
-            if v:
-                for e in v:
-                    leaf(e)
-            else:
-                nonlocal best
-                if best is None or not descending:
-                    best = _EMPTY
-        else:
-            leaf(v)
-        return False
-
     if len(parts) == 1:
         v = doc.get(parts[0])
-        if kind(v) != 5:
+        if not isinstance(v, list):
             return encode(v)
-    walk(doc, parts, 0, found)
-    return encode(None) if best is None else best
+    codes = []
+    _collect(doc, parts, 0, codes)
+    if not codes:
+        return encode(None)
+    return max(codes) if descending else min(codes)
+
+
+def _collect(value, parts, i, codes):
+    # As path.walk goes, but a number leads to that element of an array and not into its documents too.
+    while i < len(parts):
+        step = parts[i]
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif not isinstance(value, list):
+            value = None
+        elif step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            for v in value:
+                if isinstance(v, dict):
+                    _collect(v, parts, i, codes)
+            return
+        i += 1
+    if not isinstance(value, list):
+        codes.append(encode(value))
+    elif value:
+        codes.extend(encode(v) for v in value)
+    else:
+        codes.append(_EMPTY)
 
 
 class Sorter:

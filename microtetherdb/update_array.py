@@ -1,7 +1,7 @@
 """The update operators on arrays: `$push ($each $position $slice $sort) $pull $addToSet ($each)`."""
 
 from .comparison import equal
-from .operand import bad, is_operators, is_regex, searcher
+from .operand import bad, is_condition, is_operators, is_regex, searcher
 from .operand import check as _check
 from .order import MISSING, kind
 from .place import copy, get, parent, put
@@ -95,11 +95,11 @@ def _puller(x):
     if isinstance(x, dict):
         from .match import Filter
         from .operators import conditions
-        from .predicate import conjunction, on_element
+        from .predicate import conjunction, on_value
 
         c = Filter({})
-        if is_operators(x):
-            return conjunction([on_element(cond) for cond in conditions(x, c)])
+        if is_condition(x):
+            return conjunction([on_value(cond) for cond in conditions(x, c)])
         matches = conjunction(c.tests(x, False, False))
         return lambda v: isinstance(v, dict) and matches(v)
     if is_regex(x):

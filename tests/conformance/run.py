@@ -1,39 +1,121 @@
 # Runs the tables on MicroPython and on CPython: python run.py FOLDER. Prints what differs, then a count.
+# On MicroPython all go through a database too: filters without and with an index, which must not change a result.
 import sys
 
-from microtetherdb import match, order
+from microtetherdb import match, order, project, sort, update
 from microtetherdb.errors import QueryError
+
+bad = n = 0
+db = None
+if sys.implementation.name == "micropython":
+    from microtetherdb import MicroTetherDB
+
+    db = MicroTetherDB(ram_percentage=40)
 
 
 def lines(name):
-    with open(name) as f:
+    with open(sys.argv[1] + "/" + name + ".jsonl") as f:
         for line in f:
-            yield order.loads(line)
+            case = order.loads(line)
+            if "about" not in case:
+                yield case
 
 
-def main(folder):
-    bad = n = 0
-    for case in lines(folder + "/filters.jsonl"):
-        if "q" not in case:
-            continue
+def expect(right, *what):
+    global bad, n
+    n += 1
+    if not right:
+        bad += 1
+        print(*what)
+
+
+def refused(error, f, *args):
+    # What a call gives, or None when it raised the QueryError that was expected.
+    try:
+        result = f(*args)
+    except QueryError as e:
+        expect(error is not None and error in str(e), args, "raised", e)
+        return None
+    expect(error is None, args, "did not raise", error)
+    return result
+
+
+def same(a, b):
+    return order.encode(a, True) == order.encode(b, True)
+
+
+def stored(docs):
+    db.delete(purge=True)
+    for i, doc in enumerate(docs):
+        db.put("%03d" % i, doc)
+
+
+def filters():
+    for case in lines("filters"):
         f = match.compile(case["q"])
-        for expected, name in ((True, "yes"), (False, "no")):
-            for doc in case[name]:
-                n += 1
-                if f.match(doc) is not expected:
-                    bad += 1
-                    print("%s: %r on %r" % (name, case["q"], doc))
-    for case in lines(folder + "/errors.jsonl"):
-        n += 1
-        try:
-            match.compile(case["q"])
-            bad += 1
-            print("no error: %r" % (case["q"],))
-        except QueryError as e:
-            if case["op"] not in str(e):
-                bad += 1
-                print("%r: %s does not name %s" % (case["q"], e, case["op"]))
-    print("%d cases, %d wrong" % (n, bad))
+        docs = case["yes"] + case["no"]
+        for i, doc in enumerate(docs):
+            expect(f.match(doc) is (i < len(case["yes"])), case["q"], "on", doc)
+        if db is not None and not any("_tags" in doc and not doc["_tags"] for doc in docs):
+            stored(docs)
+            wanted = ["%03d" % i for i in range(len(case["yes"]))]
+            for indexed in (False, True):
+                if indexed:
+                    db.create_index("a")
+                    db.create_index("a.b")
+                expect(sorted(k for k, _ in db.query(f, keys=True)) == wanted, case["q"], "in a database, indexed", indexed)
+                expect(len(db.query(f)) == db.count(f) == len(wanted), case["q"], "counted, indexed", indexed)
+            db.drop_index("a")
+            db.drop_index("a.b")
+    for case in lines("errors"):
+        refused(case["op"], match.compile, case["q"])
 
 
-main(sys.argv[1])
+def sorts():
+    for case in lines("sorts"):
+        spec = refused(case.get("error"), sort.parse, case["sort"])
+        if "docs" not in case or spec is None:
+            continue
+        skip = case.get("skip", 0)
+        limit = case.get("limit", 0)
+        sorter = sort.Sorter(spec, skip + limit if limit else 0)
+        for i, doc in enumerate(case["docs"]):
+            sorter.add(doc, i)
+        expect(sorter.items[skip:] == case["order"], case["sort"], case["docs"], "gives", sorter.items[skip:])
+        if db is not None:
+            stored(case["docs"])
+            wanted = ["%03d" % i for i in case["order"]]
+            for indexed in (False, True):
+                if indexed:
+                    db.create_index("a")
+                found = [k for k, _ in db.query(None, keys=True, sort=case["sort"], skip=skip, limit=limit)]
+                expect(found == wanted, case["sort"], case["docs"], "in a database gives", found)
+            db.drop_index("a")
+
+
+def fields():
+    for case in lines("fields"):
+        show = refused(case.get("error"), project.compile, case["fields"])
+        if show is not None and "doc" in case:
+            expect(same(show(case["doc"]), case["is"]), case["fields"], "of", case["doc"], "gives", show(case["doc"]))
+            if db is not None:
+                stored([case["doc"]])
+                expect(same(db.query({}, fields=case["fields"]), [case["is"]]), case["fields"], "in a database")
+
+
+def updates():
+    for case in lines("updates"):
+        before = order.encode(case["doc"])
+        doc = refused(case.get("error"), update.apply, case["doc"], case["u"])
+        expect(order.encode(case["doc"]) == before, case["u"], "changed its argument")
+        if doc is not None:
+            expect(same(doc, case["is"]), case["u"], "on", case["doc"], "gives", doc)
+        if db is not None:
+            stored([case["doc"]])
+            refused(case.get("error"), db.update, "000", case["u"])
+            expect(same(db["000"], case.get("is", case["doc"])), case["u"], "in a database gives", db["000"])
+
+
+for table in (filters, sorts, fields, updates):
+    table()
+print("%d checks, %d wrong" % (n, bad))
