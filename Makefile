@@ -31,6 +31,7 @@ test-nightly: ## the same with the long versions
 
 bench: tools data ## measure; writes dist/bench.json and charts
 	@$(PYTHON) ci/packages.py measure
+	@$(PYTHON) ci/fetch.py microdbx chumicro-kvstore chumicro-msgpack >/dev/null
 	@$(PYTHON) ci/build.py UNIX UNIX32 RPI_PICO
 	@$(VENV)/python bench/run.py $(ARGS)
 

@@ -3,13 +3,14 @@
 Runs on the UNIX image: MICROPYPATH=.:tests/device/lib:.frozen dist/UNIX/micropython -X heapsize=32M bench/flash_counts.py
 Erase blocks of 4096 bytes, programs of 256; documents of about 80 bytes under random keys. Before
 a measurement the medium has gone round at least once, so that every sector was used before.
-Prints one line of JSON for each measurement, then a table.
+Prints one line of JSON for each measurement, then a table. Argument: path of the weather readings, to measure with them too.
 """
 
 import gc
 import json
 import os
 import random
+import sys
 
 import btree
 import vfs
@@ -20,7 +21,12 @@ BLOCKS = {"region": 256, "file": 512, "small file": 256, "in place": 512}  # 1 M
 WINDOW = 400  # puts measured
 
 
+readings = None  # documents of another source
+
+
 def document(i):
+    if readings:
+        return readings[i % len(readings)]
     return {"id": i, "name": "sensor-%d" % (i % 50), "value": (i * 7919) % 10007, "unit": "C", "place": "north-west"}
 
 
@@ -100,6 +106,7 @@ def measure(medium, documents, threshold=None, kind="new"):
         "documents": documents,
         "flush": threshold or 20,
         "keys": kind,
+        "data": "weather" if readings else "synthetic",
         "erases": flash.erases / window,
         "programs": flash.programs / window,
         "bytes": flash.bytes_programmed / window,
@@ -125,7 +132,8 @@ def measure(medium, documents, threshold=None, kind="new"):
     return out
 
 
-def main(everything=True):
+def main(path=None, everything=True):
+    global readings
     rows = []
     for medium in ("region", "file"):
         for documents in (300, 3000):
@@ -137,6 +145,15 @@ def main(everything=True):
     if everything:
         for documents in (300, 3000):
             rows.append(measure("in place", documents))
+    if path:
+        import docs
+
+        readings = docs.weather(path, 1461)
+        for medium in ("region", "file", "in place"):
+            rows.append(measure(medium, 1461))
+            if medium == "region":
+                rows.append(measure(medium, 1461, 1))
+        readings = None
     print("%-10s %5s %5s %4s %8s %9s %8s %6s %8s" % ("medium", "docs", "flush", "keys", "erases", "programs", "bytes", "pages", "opening"))
     for r in rows:
         print(
@@ -150,4 +167,4 @@ def main(everything=True):
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

@@ -16,13 +16,13 @@ PROGRAM = ROOT / "build" / "UNIX" / "micropython"
 MEDIA = ("direct", "cached", "ram", "file")
 
 
-def run(medium, folder, source=False):
+def run(medium, folder, source=False, data="synthetic"):
     """Run hot.py under callgrind in `folder`; return [(stretch, operations)]. `source`: the library's source, not the frozen one."""
     path = [str(ROOT / "bench" / "device"), *([str(ROOT)] if source else []), ".frozen"]
     env = {"MICROPYPATH": ":".join(path), "PATH": os.environ["PATH"]}
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", "--dump-before=mp_micropython_mem_current", "--callgrind-out-file=cg",
-         str(PROGRAM), "-X", "heapsize=2M", str(ROOT / "bench" / "device" / "hot.py"), medium],
+         str(PROGRAM), "-X", "heapsize=2M", str(ROOT / "bench" / "device" / "hot.py"), medium, str(data)],
         cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300,
     )  # fmt: skip
     if done.returncode:
@@ -30,10 +30,10 @@ def run(medium, folder, source=False):
     return [(line.rpartition(" ")[0], int(line.rpartition(" ")[2])) for line in done.stdout.splitlines()]
 
 
-def count(medium, source=False):
-    """Return {stretch: instructions per operation}."""
+def count(medium, source=False, data="synthetic"):
+    """Return {stretch: instructions per operation}. `data`: "synthetic" or the path of the weather readings."""
     with tempfile.TemporaryDirectory() as folder:
-        stretches = run(medium, folder, source)
+        stretches = run(medium, folder, source, data)
         # Part 1 ends with the first mark; each stretch is an even part.
         out = {}
         for i, (name, n) in enumerate(stretches):

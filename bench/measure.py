@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = ROOT / "bench" / "device"
 WEATHER = ROOT / "build" / "src" / "vega-datasets" / "seattle-weather.csv"
+INSTALLED = {"installed-" + name: ROOT / "build" / "src" / name for name in ("microdbx", "chumicro-kvstore", "chumicro-msgpack")}  # alternatives
 IMAGES = {"UNIX": "8M", "UNIX32": "4M"}  # image: heap, of pages enough for 5,000 documents
 
 
@@ -33,8 +34,9 @@ def fixed_addresses():
 
 def provide(folder, *scripts):
     """Put the scripts, the readings and what they import into the folder, by symbolic links."""
-    for path in (*DEVICE.glob("*.py"), *(ROOT / "tests" / "device" / "lib").glob("*.py"), *scripts, WEATHER):
-        link = Path(folder) / path.name
+    scripts = [*DEVICE.glob("*.py"), *(ROOT / "tests" / "device" / "lib").glob("*.py"), *scripts, WEATHER]
+    for name, path in {**{path.name: path for path in scripts}, **INSTALLED}.items():
+        link = Path(folder) / name
         if path.exists() and not link.is_symlink():
             link.symlink_to(path)
 
@@ -102,12 +104,12 @@ def opened(image="UNIX32", media=("ram", "file", "region")):
     return out
 
 
-def ram(image="UNIX32", cases=RAM_CASES):
+def ram(image="UNIX32", cases=RAM_CASES, source="synthetic"):
     """Heap bytes of records and queries. The heap has 256 KB, about a Pico's."""
     out = []
     for case in cases:
         # The least free heap that an operation needs depends on how it is fragmented: the best of three.
-        tries = [rows(run(image, DEVICE / "ram.py", case, heap="256k"), image=image) for _ in range(3 if case in LEAST else 1)]
+        tries = [rows(run(image, DEVICE / "ram.py", case, source, heap="256k"), image=image, data=source) for _ in range(3 if case in LEAST else 1)]
         out += min(tries, key=lambda found: found[0]["bytes"])
     return out
 
@@ -117,7 +119,7 @@ LARGEST = [("import", "ram"), *((case, medium) for medium in ("ram", "file", "re
 LARGEST_BUDGET = [("import", "ram"), ("first query", "ram"), *((case, medium) for medium in ("ram", "file", "region") for case in ("open", "put"))]
 
 
-def largest(image="UNIX32", cases=LARGEST, *source):
+def largest(image="UNIX32", cases=LARGEST, source="synthetic"):
     """The largest single allocation of an operation, bytes: the smallest size of the heap's holes with which it works, by bisection."""
     out = []
     for case, medium in cases:
@@ -127,8 +129,8 @@ def largest(image="UNIX32", cases=LARGEST, *source):
                 for path in Path(folder).glob("largest.db*"):
                     path.unlink()
                 if medium != "ram" and (medium == "file" or not (Path(folder) / "region.bin").exists()):
-                    execute(image, folder, DEVICE / "largest.py", "fill", medium, 0, *source, heap="1M").check_returncode()
-                done = execute(image, folder, DEVICE / "largest.py", case, medium, blocks, *source, heap="1M")
+                    execute(image, folder, DEVICE / "largest.py", "fill", medium, 0, source, heap="1M").check_returncode()
+                done = execute(image, folder, DEVICE / "largest.py", case, medium, blocks, source, heap="1M")
                 found = re.search(r"max free sz: (\d+)", done.stdout)
                 if not found or int(found.group(1)) > blocks + 1:
                     raise RuntimeError("largest.py %s %s %d: holes of another size\n%s" % (case, medium, blocks, done.stdout))
@@ -142,13 +144,13 @@ def largest(image="UNIX32", cases=LARGEST, *source):
             while high - low > 1:
                 middle = (low + high) // 2
                 low, high = (low, middle) if works(middle) else (middle, high)
-        out.append({"bench": "largest", "case": case, "medium": medium, "bytes": high * 16, "image": image, "data": "weather" if source else "synthetic"})
+        out.append({"bench": "largest", "case": case, "medium": medium, "bytes": high * 16, "image": image, "data": source})
     return out
 
 
 def flash():
     """Counts on the simulated NOR flash."""
-    return rows(run("UNIX", ROOT / "bench" / "flash_counts.py", heap="32M", timeout=600))
+    return rows(run("UNIX", ROOT / "bench" / "flash_counts.py", WEATHER.name, heap="32M", timeout=900))
 
 
 PROGRAM_MS, ERASE_MS = 0.4, 45  # W25Q16JV, typical: page program 256 bytes, sector erase 4 KB
@@ -159,15 +161,31 @@ def modelled(row):
     return row["programs"] * PROGRAM_MS + row["erases"] * ERASE_MS
 
 
-def latency(image="UNIX", n=500):
+def latency(image="UNIX", n=500, sources=("synthetic", WEATHER.name)):
     out = []
-    for medium in ("ram", "file", "region"):
-        out += rows(run(image, DEVICE / "latency.py", medium, n), image=image)
+    for source in sources:
+        for medium in ("ram", "file", "region"):
+            # Other work of the machine is in it: the best of five runs.
+            tries = [rows(run(image, DEVICE / "latency.py", medium, n, source), image=image) for _ in range(5)]
+            out += [min(same, key=lambda row: row["stall_ms"]) for same in zip(*tries)]
     return out
 
 
-def alternatives(image="UNIX", n=500):
-    return rows(run(image, DEVICE / "alternatives.py", n), image=image)
+ALTERNATIVES = ("json", "lines", "tree", "microdbx", "kvstore", "ours", "rhythm", "region", "region rhythm")
+
+
+def alternatives(n=500, sources=("synthetic", WEATHER.name)):
+    """Times on UNIX and its disk; RAM on UNIX32; counts on littlefs, and for the library also in a region, on the simulated NOR flash."""
+    out = []
+    for source in sources:
+        for kind in ALTERNATIVES:
+            row = {}
+            for image, place in (("UNIX32", "disk"), ("UNIX", "disk"), ("UNIX", "flash")):
+                if place == "flash" or not kind.startswith("region"):
+                    found = rows(run(image, DEVICE / "alternatives.py", kind, n, source, place, heap="32M"))[0]
+                    row = {**found, **row, **({} if place == "flash" else {key: found[key] for key in found if key.endswith("_us")})}
+            out.append(dict(row, modelled_ms=modelled(row)))
+    return out
 
 
 def sizes():
@@ -178,16 +196,20 @@ def sizes():
     return out
 
 
+PICO_RUNS = (("ops.py", "60 1 ram synthetic"), ("ops.py", "60 1 ram weather.csv"), ("latency.py", "ram 24 synthetic"), ("latency.py", "region 24 synthetic"), ("latency.py", "region 24 weather.csv"))  # fmt: skip
+
+
 def pico():
-    """Times, RAM and stalls on the emulated RPI_PICO; its clock is the chip's, 125 MHz."""
+    """Times and stalls on the emulated RPI_PICO; its clock is the chip's, 125 MHz."""
     sys.path.insert(0, str(ROOT / "tests"))
     import emulator
 
     out = []
-    modules = {"lib/docs.py": (DEVICE / "docs.py").read_bytes()}
-    for script, args in (("ops.py", "60 1 ram synthetic"), ("latency.py", "ram 24"), ("latency.py", "region 24")):
+    files = {"lib/" + name: (DEVICE / name).read_bytes() for name in ("docs.py", "nor.py")}
+    files["weather.csv"] = b"".join(WEATHER.read_bytes().splitlines(True)[:101])
+    for script, args in PICO_RUNS:
         # this image has no sys.argv
         code = "import sys\nsys.path.append('/lib')\n" + (DEVICE / script).read_text().replace("sys.argv", "%r.split()" % ("x " + args))
         with tempfile.TemporaryDirectory() as folder:
-            out += rows(emulator.run(code, Path(folder) / "flash.bin", files=modules, timeout=400), image="RPI_PICO")
+            out += rows(emulator.run(code, Path(folder) / "flash.bin", files=files, timeout=400), image="RPI_PICO")
     return out

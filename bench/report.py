@@ -5,56 +5,160 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SOURCE = {"synthetic": "synthetic", "seattle-weather.csv": "weather", "weather.csv": "weather", "weather": "weather"}
 GOALS = {"put": 1.8, "put generated": 2.2, "get": 1.4, "delete": 4, "put_batch": 1.3}
+FILE_GOALS = {"put": 2.5, "get": 2.5, "open": 10}
+OPERATIONS = ("put", "put generated", "put tags", "put ttl", "put_batch", "put_batch generated", "get", "delete", "expire", "flush", "open")
+SIZES = ((100, "synthetic"), (1000, "synthetic"), (5000, "synthetic"), (1461, "weather"))
+AT = ["at 100", "1,000", "5,000", "weather"]
+
+
+def cell(value):
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return "%.0f" % value if abs(value) >= 100 else "%.3g" % value
+    return str(value)
 
 
 def table(heads, rows):
-    cells = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| %s |" % " | ".join("%.3g" % c if isinstance(c, float) else "" if c is None else str(c) for c in row) for row in cells)
+    return "\n".join("| %s |" % " | ".join(cell(c) for c in row) for row in (heads, ["---"] * len(heads), *rows))
 
 
-def operations(r):
-    found = {(o["medium"], o["data"], o["n"], o["op"]): o for o in r["operations"] if o["image"] == "UNIX"}
-    names = dict.fromkeys(o["op"] for o in r["operations"])
-    order = [n for n in ("put", "put generated", "put tags", "put ttl", "put_batch", "put_batch generated", "get", "delete", "expire each", "open") if n in names]
-    heads = ["operation", "goal", "RAM, us", "direct, us", "ratio", "ratio at 100", "at 5,000", "weather", "file, us", "direct, us", "ratio", "at 100", "at 5,000", "weather"]
+def found(r, image):
+    """Return {(medium, documents, data): {operation: row}} of the times of an image."""
+    out = {}
+    for row in r["operations"]:
+        if row["image"] == image:
+            out.setdefault((row["medium"], row["n"], SOURCE[row["data"]]), {})[row["op"]] = row
+    return out
 
-    def of(medium, name):
-        one = found.get((medium, "synthetic", 1000, name), {})
-        more = [found.get(at + (name,), {}).get("ratio") for at in ((medium, "synthetic", 100), (medium, "synthetic", 5000), (medium, "seattle-weather.csv", 1461))]
-        return [one.get("us"), one.get("direct_us"), one.get("ratio"), *more]
 
-    return table(heads, [[name, GOALS.get(name), *of("ram", name), *of("file", name)] for name in order])
+def get(table, medium, size, name, key):
+    return table.get((medium, *size), {}).get(name, {}).get(key)
+
+
+def ratios(medium, goals):
+    """A table of one medium on UNIX: times with 1,000 documents, ratios at all sizes."""
+
+    def make(r):
+        t = found(r, "UNIX")
+        names = [n for n in OPERATIONS if get(t, medium, SIZES[1], n, "us") is not None]
+        return table(
+            ["operation", "goal", "us", "direct, us", "ratio " + AT[0], *AT[1:]],
+            [[n, goals.get(n), *(get(t, medium, SIZES[1], n, key) for key in ("us", "direct_us")), *(get(t, medium, size, n, "ratio") for size in SIZES)] for n in names],
+        )
+
+    return make
+
+
+def region(r):
+    t = found(r, "UNIX")
+    return table(["operation", "us " + AT[0], *AT[1:]], [[n, *(get(t, "region", size, n, "us") for size in SIZES)] for n in OPERATIONS])
+
+
+def unix32(r):
+    t = found(r, "UNIX32")
+    return table(
+        ["operation", "RAM " + AT[0], *AT[1:], "file " + AT[0], *AT[1:], "region, us"],
+        [[n, *(get(t, m, size, n, "ratio") for m in ("ram", "file") for size in SIZES), get(t, "region", SIZES[1], n, "us")] for n in OPERATIONS],
+    )
 
 
 def instructions(r):
     counts = r["instructions"]
-    names = dict.fromkeys(name for stretches in counts.values() for name in stretches)
-    return table(["operation", "direct", "RAM", "ratio", "file"], [
-        [n, counts["direct"].get(n), counts["ram"].get(n),
-         counts["ram"][n] / counts["direct"][n] if n in counts["direct"] and n in counts["ram"] else None, counts["file"].get(n)]
-        for n in names if n != "scan"
-    ])  # fmt: skip
+
+    def ratio(a, b, n):
+        return counts[a][n] / counts[b][n] if n in counts[a] and n in counts[b] else None
+
+    names = dict.fromkeys(name for stretches in counts.values() for name in stretches if name != "scan")
+    return table(
+        ["operation", "direct", "RAM", "ratio", "file", "weather: direct", "RAM", "ratio", "file"],
+        [[n, counts["direct"].get(n), counts["ram"].get(n), ratio("ram", "direct", n), counts["file"].get(n),
+          counts["weather direct"].get(n), counts["weather ram"].get(n), ratio("weather ram", "weather direct", n), counts["weather file"].get(n)]
+         for n in names]
+    )  # fmt: skip
 
 
-def rows(name, heads):
-    return lambda r: table(list(heads), [[row.get(key) for key in heads.values()] for row in r[name]])
+def queries(r):
+    kinds = {}
+    for row in r["queries"]:
+        name = re.sub(r"\((int|float)\)", "(number)", row["query"]).replace("8 %", "10 %")
+        kinds.setdefault(name, {})[row["documents"], SOURCE[row["data"]]] = row
+    out = []
+    for name, at in kinds.items():
+        one = at[1000, "synthetic"]
+        out.append([name, one["goal"], one["hits"], one["us"], one["by_hand_us"], *(at.get(size, {}).get("ratio") for size in SIZES)])
+    return table(["query", "goal", "hits", "us", "by hand, us", "ratio " + AT[0], *AT[1:]], out)
 
 
+def ram(r):
+    cases = {}
+    for row in r["ram"]["cases"]:
+        cases.setdefault(row["case"], {})[SOURCE[row.get("data", "synthetic")]] = row["bytes"]
+    return table(["what", "bytes", "weather readings"], [[name, by.get("synthetic"), by.get("weather")] for name, by in cases.items()])
+
+
+def largest(r):
+    found = {(row["case"], row["medium"], SOURCE[row["data"]]): row["bytes"] for row in r["ram"]["largest"]}
+    cases = dict.fromkeys(case for case, _, _ in found)
+    media = ("ram", "file", "region")
+
+    def row(case):
+        if case == "import":
+            return [case, found["import", "ram", "synthetic"], "", "", found["import", "ram", "weather"], "", ""]
+        return [case, *(found.get((case, medium, data)) for data in ("synthetic", "weather") for medium in media)]
+
+    return table(["operation", "RAM", "file", "region", "weather: RAM", "file", "region"], [row(case) for case in cases])
+
+
+def latency(r):
+    stalls = {}
+    for row in r["latency"] + [p for p in r.get("pico", ()) if p["bench"] == "latency"]:
+        stalls.setdefault(row["work"], {})[row["image"], row["medium"], SOURCE[row["data"]]] = row["stall_ms"]
+    columns = [("RPI_PICO", "ram", "synthetic"), ("RPI_PICO", "region", "synthetic"), ("RPI_PICO", "region", "weather")]
+    columns += [("UNIX", medium, data) for data in ("synthetic", "weather") for medium in ("ram", "file", "region")]
+    heads = ["while", "RP2040: RAM", "region", "region, weather", "UNIX: RAM", "file", "region", "weather: RAM", "file", "region"]
+    return table(heads, [[work, *(by.get(column) for column in columns)] for work, by in stalls.items()])
+
+
+def pico(r):
+    ops = {}
+    for row in r["pico"]:
+        if row["bench"] == "ops":
+            ops.setdefault(row["op"], {})[SOURCE[row["data"]]] = row
+    out = []
+    for name in (n for n in OPERATIONS if n in ops):
+        out.append([name, *(ops[name].get(data, {}).get(key) for data in ("synthetic", "weather") for key in ("us", "direct_us", "ratio"))])
+    return table(["operation", "us", "direct, us", "ratio", "weather: us", "direct, us", "ratio"], out)
+
+
+def rows(name, heads, only=None):
+    return lambda r: table(list(heads), [[row.get(key) for key in heads.values()] for row in r[name] if only is None or SOURCE[row["data"]] == only])
+
+
+ALTERNATIVES = {"what": "what", "put, us": "put_us", "open, us": "open_us", "get, us": "get_us", "search, us": "search_us", "RAM, bytes": "ram",
+                "erases a put": "erases", "programs a put": "programs", "flash, ms a put": "modelled_ms"}  # fmt: skip
 TABLES = {
-    "operations": operations,
+    "operations-ram": ratios("ram", GOALS),
+    "operations-file": ratios("file", FILE_GOALS),
+    "operations-region": region,
+    "operations-unix32": unix32,
     "instructions": instructions,
-    "queries": rows("queries", {"query": "query", "hits": "hits", "us": "us", "by hand, us": "by_hand_us", "ratio": "ratio", "goal": "goal"}),
-    "ram": lambda r: table(["what", "bytes"], [[row["case"], row["bytes"]] for row in r["ram"]["cases"]]),
-    "import": lambda r: table(["image", "frozen", ".mpy", ".py"], [[row[k] for k in ("image", "frozen", "mpy", "py")] for row in r["ram"]["import"]]),
+    "queries": queries,
+    "ram": ram,
+    "ram-largest": largest,
+    "ram-import": lambda r: table(["image", "frozen", ".mpy", ".py"],
+                                  [[row["image"], *("%d (%s)" % tuple(map(int, re.findall(r"\d+", row[k]))) for k in ("frozen", "mpy", "py"))] for row in r["ram"]["import"]]),
     "flash": rows("flash", {
-        "medium": "medium", "documents": "documents", "flush every": "flush", "keys": "keys", "erases": "erases", "programs": "programs",
+        "medium": "medium", "data": "data", "documents": "documents", "flush every": "flush", "keys": "keys", "erases": "erases", "programs": "programs",
         "bytes programmed": "bytes", "bytes read": "read", "pages read per get": "pages_per_get", "modelled ms": "modelled_ms",
     }),
     "sizes": lambda r: table(["image", "text", "frozen library", "btree", "headroom"], [[n, s["text"], s["frozen_library"], s["btree"], s.get("headroom")] for n, s in r["sizes"].items()]),
-    "latency": lambda r: table(["image", "medium", "work", "ms"], [[o["image"], o["medium"], o["work"], o["stall_ms"]] for o in r["latency"] + [p for p in r.get("pico", ()) if p["bench"] == "latency"]]),
-    "pico": lambda r: table(["operation", "us", "direct, us", "ratio"], [[o["op"], o["us"], o.get("direct_us"), o.get("ratio")] for o in r.get("pico", ()) if o["bench"] == "ops"]),
-    "alternatives": rows("alternatives", {"what": "what", "put, us": "put_us", "open, us": "open_us", "get, us": "get_us", "search, us": "search_us", "RAM, bytes": "ram"}),
+    "latency": latency,
+    "pico": pico,
+    "alternatives": rows("alternatives", ALTERNATIVES, "synthetic"),
+    "alternatives-weather": rows("alternatives", ALTERNATIVES, "weather"),
 }  # fmt: skip
 
 
@@ -63,7 +167,7 @@ def fill():
     path = ROOT / "docs" / "performance.md"
     text = path.read_text()
     for name, make in TABLES.items():
-        if name in results or name == "import":
+        if name.partition("-")[0] in results:
             body = "<!-- %s -->\n%s\n<!-- end -->" % (name, make(results))
             text, n = re.subn(r"<!-- %s -->.*?<!-- end -->" % name, lambda _: body, text, flags=re.S)
             if n != 1:

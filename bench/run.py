@@ -30,16 +30,22 @@ def operations(image):
 
 def queries():
     rows = measure.queries()
-    table("Queries against queries by hand, 1,000 documents in RAM", rows, {"query": "query", "hits": "hits", "us": "us", "by hand us": "by_hand_us", "ratio": "ratio", "goal": "goal"})
+    columns = {"query": "query", "data": "data", "documents": "documents", "hits": "hits", "us": "us", "by hand us": "by_hand_us", "ratio": "ratio", "goal": "goal"}
+    table("Queries against queries by hand, in RAM", rows, columns)
     return rows
 
 
+SOURCES = ("synthetic", measure.WEATHER.name)
+
+
 def ram():
-    rows = measure.opened() + measure.ram()
-    table("RAM on 32 bits (bytes)", rows, {"what": "case", "bytes": "bytes"})
+    rows = measure.opened() + [row for source in SOURCES for row in measure.ram(source=source)]
+    table("RAM on 32 bits (bytes)", rows, {"what": "case", "documents": "data", "bytes": "bytes"})
+    largest = [row for source in SOURCES for row in measure.largest(source=source)]
+    table("Largest single allocation on 32 bits (bytes)", largest, {"operation": "case", "medium": "medium", "documents": "data", "bytes": "bytes"})
     imports = [dict(image=image, **{form: "%d (%d after use)" % pair for form, pair in forms.items()}) for image, forms in import_cost.measure().items()]
     table("RAM of the import", imports, {"image": "image", "frozen": "frozen", ".mpy": "mpy", ".py": "py"})
-    return {"cases": rows, "import": imports}
+    return {"cases": rows, "largest": largest, "import": imports}
 
 
 def flash():
@@ -47,7 +53,7 @@ def flash():
     for row in rows:
         row["modelled_ms"] = measure.modelled(row)
     table("Flash per put, counted; time modelled for a Pico", rows, {
-        "medium": "medium", "documents": "documents", "flush every": "flush", "keys": "keys", "erases": "erases", "programs": "programs",
+        "medium": "medium", "data": "data", "documents": "documents", "flush every": "flush", "keys": "keys", "erases": "erases", "programs": "programs",
         "bytes programmed": "bytes", "bytes read": "read", "page reads per get": "pages_per_get", "modelled ms": "modelled_ms",
     })  # fmt: skip
     return rows
@@ -55,21 +61,25 @@ def flash():
 
 def latency():
     rows = measure.latency()
-    table("Longest stall of a 10 ms loop (ms)", rows, {"image": "image", "medium": "medium", "work": "work", "ms": "stall_ms"})
+    table("Longest stall of a 10 ms loop (ms)", rows, {"image": "image", "medium": "medium", "data": "data", "work": "work", "ms": "stall_ms"})
     return rows
 
 
 def alternatives():
     rows = measure.alternatives()
-    table("Alternatives, 500 readings put one by one", rows, {"what": "what", "put us": "put_us", "open us": "open_us", "get us": "get_us", "search us": "search_us", "RAM": "ram"})
+    columns = {"what": "what", "data": "data", "put us": "put_us", "open us": "open_us", "get us": "get_us", "search us": "search_us", "RAM": "ram",
+               "erases": "erases", "programs": "programs", "modelled ms": "modelled_ms"}  # fmt: skip
+    table("Alternatives, 500 readings put one by one", rows, columns)
     return rows
 
 
 def instruction_counts():
     counts = {medium: instructions.count(medium) for medium in instructions.MEDIA}
+    counts.update(("weather " + medium, instructions.count(medium, data=measure.WEATHER)) for medium in ("direct", "ram", "file"))
     names = dict.fromkeys(name for stretches in counts.values() for name in stretches)
     table("Instructions per operation (UNIX, callgrind)", [dict(op=name, **{m: counts[m].get(name, "") for m in counts}) for name in names],
-          {"operation": "op", "direct": "direct", "direct, tree in cache": "cached", "RAM": "ram", "file": "file"})  # fmt: skip
+          {"operation": "op", "direct": "direct", "direct, tree in cache": "cached", "RAM": "ram", "file": "file",
+           "weather: direct": "weather direct", "RAM ": "weather ram", "file ": "weather file"})  # fmt: skip
     return counts
 
 
@@ -83,9 +93,9 @@ def sizes():
 def pico():
     rows = measure.pico()
     ops = [r for r in rows if r["bench"] == "ops"]
-    table("Emulated RP2040, 60 documents", ops, {"medium": "medium", "operation": "op", "us": "us", "direct us": "direct_us", "ratio": "ratio"})
+    table("Emulated RP2040, 60 documents", ops, {"medium": "medium", "data": "data", "operation": "op", "us": "us", "direct us": "direct_us", "ratio": "ratio"})
     stalls = [r for r in rows if r["bench"] == "latency"]
-    table("Emulated RP2040: longest stall of a 10 ms loop", stalls, {"medium": "medium", "work": "work", "ms": "stall_ms"})
+    table("Emulated RP2040: longest stall of a 10 ms loop", stalls, {"medium": "medium", "data": "data", "work": "work", "ms": "stall_ms"})
     return rows
 
 

@@ -10,9 +10,11 @@ import os
 import shutil
 import subprocess
 import tarfile
+import zipfile
 from pathlib import Path
 
 import packages
+import tools
 from common import BUILD, Failure, lock, main, pins, run
 
 ETC = Path("/etc/apt")
@@ -115,8 +117,18 @@ def download_npm(name, pin, into):
     shutil.rmtree(BUILD / "npm", ignore_errors=True)
 
 
+def download_pypi(name, pin, into):
+    """Fetch one wheel of pure Python with the pip of build/venv."""
+    command = [tools.tools(), "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--dest", str(into), "%s==%s" % (name, pin["version"])]
+    run("%s %s" % (name, pin["version"]), command, "fetch-" + name, cwd=into)
+
+
 def unpack(path, into, take):
     """Unpack an archive without its single top folder; of an npm package only what the pin takes."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as wheel:
+            wheel.extractall(into)
+        return
     if path.suffix == ".deb":
         subprocess.run(["dpkg-deb", "-x", str(path), str(into)], check=True)
         return
@@ -138,7 +150,7 @@ def fetch(*names):
     table = pins()
     folders = []
     for name in names:
-        kind = "debian" if name in table["debian"] else "npm"
+        kind = next((kind for kind in ("debian", "pypi") if name in table[kind]), "npm")
         if name not in table[kind]:
             raise Failure("ci/pins.toml has no input called %r" % name)
         pin = table[kind][name]
@@ -151,7 +163,7 @@ def fetch(*names):
         into.mkdir(parents=True, exist_ok=True)
         path = into / pin.get("file", "%s-%s.tgz" % (name, pin.get("version")))
         if not path.exists():
-            (download_debian if kind == "debian" else download_npm)(name, pin, into)
+            {"debian": download_debian, "npm": download_npm, "pypi": download_pypi}[kind](name, pin, into)
         verify(path, pin["sha256"])
         fresh = target.with_name(name + "~")
         shutil.rmtree(fresh, ignore_errors=True)

@@ -1,7 +1,7 @@
-# What one would write instead, in the same run on the same image: n readings stored durably one by one in a file, one looked up, all
-# searched. Argument: n. Prints one JSON line for each.
+# What one would write or install instead: n readings stored durably one by one in a file, one looked up, all searched; one kind a
+# process. Arguments: kind, n, "synthetic" or the path of the weather readings, "disk" (the host's; times and RAM) or "flash" (littlefs
+# on the counting NOR device; counts). Prints one JSON line. The installed ones lie in folders beside the script.
 
-import btree
 import gc
 import json
 import os
@@ -9,6 +9,10 @@ import sys
 import time
 
 import docs
+
+
+def matches(d):
+    return d[FIELD] == VALUE
 
 
 class JsonFile:
@@ -31,7 +35,7 @@ class JsonFile:
         return self.d[k]
 
     def search(self):
-        return [v for v in self.d.values() if v["sensor"] == "s07"]
+        return [v for v in self.d.values() if matches(v)]
 
 
 class JsonLines:
@@ -59,13 +63,16 @@ class JsonLines:
         return found
 
     def search(self):
-        return [v for k, v in self._lines() if v["sensor"] == "s07"]
+        return [v for k, v in self._lines() if matches(v)]
 
 
 class Tree:
     name = "btree directly, in place"
 
     def __init__(self):
+        global btree
+        import btree
+
         self.f = open("alt.tree", "w+b")
         self.t = btree.open(self.f, pagesize=512)
 
@@ -84,7 +91,7 @@ class Tree:
         return json.loads(self.t[k])
 
     def search(self):
-        return [d for d in (json.loads(raw) for raw in self.t.values()) if d["sensor"] == "s07"]
+        return [d for d in (json.loads(raw) for raw in self.t.values()) if matches(d)]
 
 
 class Ours:
@@ -92,9 +99,6 @@ class Ours:
     threshold = 1
 
     def __init__(self):
-        for name in os.listdir():
-            if name.startswith("alt.db"):
-                os.remove(name)
         self._open()
 
     def _open(self):
@@ -109,7 +113,7 @@ class Ours:
         self._open()
 
     def search(self):
-        return self.db.query({"sensor": "s07"})
+        return self.db.query({FIELD: VALUE})
 
 
 class Rhythm(Ours):
@@ -117,10 +121,62 @@ class Rhythm(Ours):
     threshold = None
 
 
-def close(store):
-    for name in ("db", "t", "f"):
-        if hasattr(store, name):
-            getattr(store, name).close()
+class Microdbx:
+    name = "microdbx 0.1.1"
+
+    def __init__(self):
+        from microdbx import FlashDB
+
+        self.open = lambda: FlashDB("alt.flashdb")
+        self.reopen()
+
+    def reopen(self):
+        self.db = self.open()
+        self.put = self.db.set
+        self.get = self.db.get
+
+    def search(self):
+        return [v for v in (self.db.get(k) for k in self.db.keys()) if matches(v)]
+
+
+class KvStore:
+    name = "chumicro-kvstore 0.3.6"
+
+    def __init__(self):
+        from chumicro_kvstore import KVStore
+        from chumicro_kvstore._backends.mp_littlefs import MpLittlefsBackend
+
+        self.open = lambda: KVStore(MpLittlefsBackend("alt.msgpack", capacity=0))
+        self.reopen()
+
+    def reopen(self):
+        self.db = self.open()
+        self.get = self.db.get
+
+    def put(self, k, v):
+        self.db[k] = v
+        self.db.commit()
+
+    def search(self):
+        return [v for v in self.db.values() if matches(v)]
+
+
+class Region(Ours):
+    name = "MicroTetherDB in a region, flush_threshold=1"
+
+    def __init__(self):
+        from microtetherdb import MicroTetherDB
+
+        self.db = MicroTetherDB(device, in_memory=False, flush_threshold=self.threshold)
+        self.put = self.db.put
+
+
+class RegionRhythm(Region):
+    name = "MicroTetherDB in a region, default flush rhythm"
+    threshold = None
+
+
+KINDS = {"json": JsonFile, "lines": JsonLines, "tree": Tree, "microdbx": Microdbx, "kvstore": KvStore, "ours": Ours, "rhythm": Rhythm, "region": Region, "region rhythm": RegionRhythm}
 
 
 def us(function, *args):
@@ -135,23 +191,50 @@ def puts(store, documents):
         store.put("k%06d" % i, d)
 
 
-def main(n):
-    documents = docs.synthetic(n)
-    for kind in (JsonFile, JsonLines, Tree, Ours, Rhythm):
-        store = found = hits = None
-        gc.collect()
-        before = gc.mem_alloc()
-        store = kind()
-        t, _ = us(puts, store, documents)
-        o, _ = us(store.reopen)
-        gc.collect()
-        ram = gc.mem_alloc() - before
-        g, found = us(store.get, "k%06d" % (n // 2))
-        assert found["n"] == documents[n // 2]["n"]
-        s, hits = us(store.search)
-        assert len(hits) == sum(d["sensor"] == "s07" for d in documents)
-        close(store)
-        print(json.dumps({"bench": "alternatives", "n": n, "what": store.name, "put_us": round(t / n, 1), "open_us": o, "get_us": g, "search_us": s, "ram": ram}))
+def counts(kind, n, documents):
+    """Erases, programs and bytes per put, from an empty file system or region on."""
+    global device
+    import flashsim
+
+    device = flashsim.Flash(512)
+    if not kind.startswith("region"):
+        import vfs
+
+        vfs.VfsLfs2.mkfs(device, progsize=256)
+        vfs.mount(vfs.VfsLfs2(device, progsize=256), "/flash")
+        os.chdir("/flash")
+    store = KINDS[kind]()
+    device.clear_counts()
+    puts(store, documents)
+    out = {"erases": device.erases / n, "programs": device.programs / n, "bytes": device.bytes_programmed / n}
+    print(json.dumps(dict(out, bench="alternatives flash", kind=kind, n=n, data=sys.argv[3], what=store.name)))
 
 
-main(int(sys.argv[1]))
+def main(kind, n, source, place):
+    documents = docs.synthetic(n) if source == "synthetic" else docs.weather(source, n)
+    if place == "flash":
+        counts(kind, n, documents)
+        return
+    gc.collect()
+    gc.collect()
+    before = gc.mem_alloc()
+    store = KINDS[kind]()
+    t, _ = us(puts, store, documents)
+    o, _ = us(store.reopen)
+    gc.collect()
+    gc.collect()
+    out = {"bench": "alternatives", "kind": kind, "n": n, "data": source, "what": store.name, "put_us": round(t / n, 1), "open_us": o, "ram": gc.mem_alloc() - before}
+    g, found = us(store.get, "k%06d" % (n // 2))
+    if found is None:
+        out["what"] += " (found nothing after it was opened again)"
+    else:
+        assert found == documents[n // 2], found
+        out["get_us"] = g
+        out["search_us"], hits = us(store.search)
+        assert len(hits) == sum(matches(d) for d in documents)
+    print(json.dumps(out))
+
+
+sys.path += [os.getcwd() + "/" + name for name in ("", "installed-microdbx", "installed-chumicro-kvstore", "installed-chumicro-msgpack")]
+FIELD, VALUE = ("sensor", "s07") if sys.argv[3] == "synthetic" else ("weather", "snow")
+main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])

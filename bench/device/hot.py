@@ -1,6 +1,6 @@
 # The hot operations one after the other, for bench/instructions.py: callgrind counts the instructions between two marks.
 # A mark is a call of micropython.mem_current(), which the library never makes. Prints the name of each stretch and its count.
-# Arguments: medium ("direct", "cached", "ram" or "file").
+# Arguments: medium ("direct", "cached", "ram" or "file"), "synthetic" or the path of the weather readings.
 
 import btree
 import gc
@@ -64,7 +64,7 @@ def direct(cachesize):
     def scan():
         for key, raw in tree.items():
             doc = loads(raw)
-            if doc["sensor"] == "s07":
+            if doc[FIELD] == VALUE:
                 pass
 
     put(keys[:N], documents[:N])
@@ -132,8 +132,8 @@ def library(ram):
     db.delete("again")
     stretch("put", M, put, db, keys[N:], documents[N:])
     stretch("get", M, get, db, docs.shuffled(keys[:N])[:M])
-    db.query({"sensor": "s08"})
-    stretch("query", N + M, db.query, {"sensor": "s07"})
+    db.query({FIELD: "fog"})
+    stretch("query", N + M, db.query, {FIELD: VALUE})
     stretch("delete", M, delete, db, docs.shuffled(keys[:N])[:M])
     db.put(documents[0])
     stretch("put generated", M, put_generated, db, documents[:M])
@@ -153,7 +153,9 @@ def library(ram):
     db.close()
 
 
-documents = docs.synthetic(N + M)
+source = sys.argv[2]
+FIELD, VALUE = ("sensor", "s07") if source == "synthetic" else ("weather", "snow")
+documents = docs.synthetic(N + M) if source == "synthetic" else docs.weather(source, 50) * ((N + M) // 50)
 keys = ["k%06d" % i for i in range(N + M)]
 if sys.argv[1] == "direct":
     direct(32)

@@ -1,6 +1,7 @@
 # Does an operation work on a heap whose free pieces are all of one size? Every piece of the heap is taken by a tuple of n blocks of
 # 16 bytes, and every second of them given back: an operation works if its largest single allocation fits. Arguments: case, medium
-# (ram, file, region), n, path of the weather readings or nothing. "fill" as case makes the file or region of 1,000 documents for the
+# (ram, file, region), n, "synthetic" or the path of the weather
+# readings. "fill" as case makes the file or region of 1,000 documents for the
 # other cases. Prints what micropython.mem_info() says of the heap, and at last OK.
 
 import gc
@@ -149,5 +150,5 @@ def main(case, medium, n):
     print("OK")
 
 
-source = sys.argv[4] if len(sys.argv) > 4 else None
+source = None if sys.argv[4] == "synthetic" else sys.argv[4]
 main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,5 +1,5 @@
 # Longest stall of a 10 ms control loop in asyncio while the same loop's other task uses the database.
-# Arguments: medium, documents. Prints one JSON line for each kind of work.
+# Arguments: medium, documents, "synthetic" or the path of the weather readings. Prints one JSON line for each kind of work.
 
 import asyncio
 import gc
@@ -24,9 +24,9 @@ async def control():
         last = now
 
 
-async def measure(medium, n):
+async def measure(medium, n, source):
     global worst
-    documents = docs.synthetic(50)
+    documents = docs.synthetic(50) if source == "synthetic" else docs.weather(source, 50)
     if medium == "file":
         try:
             os.remove("latency.db")
@@ -51,7 +51,7 @@ async def measure(medium, n):
         await db.cleanup_async()
 
     async def query():
-        async for _ in db.find({"n": {"$gte": 40}}):
+        async for _ in db.find({"n": {"$gte": 40}} if source == "synthetic" else {"temp_max": {"$gte": 8}}):
             pass
 
     async def nothing():
@@ -70,8 +70,8 @@ async def measure(medium, n):
             worst = 0
             await work()
             await asyncio.sleep_ms(20)
-            print(json.dumps({"bench": "latency", "medium": medium, "work": name, "n": n, "stall_ms": round(worst / 1000, 1)}))
+            print(json.dumps({"bench": "latency", "medium": medium, "work": name, "n": n, "data": source.split("/")[-1], "stall_ms": round(worst / 1000, 1)}))
     task.cancel()
 
 
-asyncio.run(measure(sys.argv[1], int(sys.argv[2])))
+asyncio.run(measure(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
