@@ -100,21 +100,29 @@ class Store:
 
     def recover(self):
         """Bring the tree back to all that was acknowledged."""
-        self._drop()
-        self._cleared = False
-        self.log.rollback()
-        self._open()
+        while True:
+            self._drop()
+            self._cleared = False
+            self.log.rollback()
+            self._open()
+            try:
+                self._repeat()
+                self.log.error = None
+                return
+            except BaseException as e:
+                again = self._again(e)
+                self._drop()
+                if not again:
+                    raise  # the next call tries again
+
+    def _repeat(self):
+        # Do again what came after the last commit.
         tree = self._tree
-        try:
-            for key, value in self._redo.items():
-                if value is not None:
-                    tree[key] = value
-                elif key in tree:
-                    del tree[key]
-        except BaseException:
-            self._drop()  # the next call tries again
-            raise
-        self.log.error = None
+        for key, value in self._redo.items():
+            if value is not None:
+                tree[key] = value
+            elif key in tree:
+                del tree[key]
 
     def _reraise(self, error):
         # The stream keeps the reason that C code can only tell as a number.

@@ -3,7 +3,7 @@
 
 At each call of the tree into the page log, and at each operation of the device, one failure is
 put in; after it every record, index entry and expiry must be that of before the call or of after it.
-Every 5th place; all of them with MTDB_NIGHTLY.
+Every 11th place; all of them with MTDB_NIGHTLY.
 """
 
 import gc
@@ -14,7 +14,7 @@ import vfs
 from flashsim import Flash
 from microtetherdb import DBFull, MicroTetherDB, pagelog
 
-STRIDE = 1 if os.getenv("MTDB_NIGHTLY") else 5
+STRIDE = 1 if os.getenv("MTDB_NIGHTLY") else 11
 
 
 def document(i, long=0):

@@ -181,7 +181,13 @@ class Flash:
                 for i in range(PROGRAM):
                     new[i] |= old[i] & self._rand(256)
         elif n in self.bad_programs:
-            new[self._rand(PROGRAM)] = 0
+            # one of the bytes that were to be programmed does not take it
+            i = self._rand(PROGRAM)
+            for _ in range(PROGRAM):
+                if new[i] != old[i]:
+                    new[i] = old[i]
+                    break
+                i = (i + 1) % PROGRAM
         block[off : off + PROGRAM] = new
         if cut:
             raise PowerCut()
