@@ -20,9 +20,9 @@ def warn(message):
 
 def start(db, args, kw):
     """Open the store and set up the database's state."""
-    from . import config, methods, opening  # methods: threads load modules through it
+    from . import methods, opening  # methods: threads load modules through it
 
-    cfg = config.resolve(args, kw)
+    cfg = opening.resolve(args, kw)
     db._lock = lock.allocate_lock()
     db._timeout = cfg["lock_timeout"]
     store, db._clock, db._name, db._quota = opening.open_store(cfg, warn)
@@ -32,13 +32,14 @@ def start(db, args, kw):
     db._indexes = None
     db._linked = False
     if not store.ram:
-        if store.first(b"\x00c") is not None:
-            from . import index
+        if store.first(b"\0") != keys.META:  # what sorts first of ours
+            if store.first(b"\0c") is not None:
+                from . import index
 
-            db._indexes = index.load(store)
-        if store.first(keys.EXPIRY) is not None:
-            begin_expiry(db, store)
-        db._linked = bool(db._indexes or db._expiry) or store.first(b"\x00x") is not None
+                db._indexes = index.load(store)
+            if store.first(keys.EXPIRY) is not None:
+                begin_expiry(db, store)
+        db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
     db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
     db._made = 0
     db._counted = None
@@ -66,7 +67,7 @@ def start(db, args, kw):
         from . import task
 
         task.attach(db)
-    methods.unload("opening", "config")
+    methods.unload("opening")
 
 
 def begin_expiry(db, store=None):

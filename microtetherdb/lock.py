@@ -1,5 +1,6 @@
 """The database lock, for threads; tasks of one loop need none, as no call runs the loop."""
 
+import os
 import time
 
 try:
@@ -15,7 +16,15 @@ except ImportError:  # firmware without threads
 
     allocate_lock = _NoLock
 
-open_files = []  # names of the files that are open in this process
+open_files = []  # full paths of the files that are open in this process
+
+
+def full_path(path):
+    """Return `path` with the current folder before it, unless it is absolute."""
+    if path.startswith("/"):
+        return path
+    cwd = os.getcwd()
+    return (cwd if cwd.endswith("/") else cwd + "/") + path
 
 
 def wait(lock, timeout):

@@ -1,14 +1,111 @@
-"""Opening and closing: quota, fall-back to a file, one opening per file, the session counter."""
+"""Opening: arguments, quota and fall-back to a file, one opening per file. Forgotten again when the database is open."""
 
-import gc
-import os
-
-from . import keys
+from . import keys, lock
 from .clock import Clock
-from .lock import open_files
 from .store import Store
 
 _MIN_QUOTA = 8 * 512  # bytes: below this an in-memory database is of no use
+
+# The arguments by position (SPEC section 1).
+NAMES = (
+    "filename", "in_memory", "ram_percentage", "max_retries", "retry_delay", "lock_timeout", "cleanup_interval",
+    "ttl_check_interval", "btree_cachesize", "btree_pagesize", "adaptive_threshold", "event_loop", "flush_threshold",
+)  # fmt: skip
+
+# (name, lowest, highest, whole): the numbers.
+_LIMITS = (
+    ("ram_percentage", 1, 90, False),
+    ("max_retries", 0, 100, True),
+    ("retry_delay", 0, 60, False),
+    ("lock_timeout", 0, 3600, False),
+    ("cleanup_interval", 0.01, 86400 * 6, False),
+    ("ttl_check_interval", 0.01, 86400 * 6, False),
+    ("btree_cachesize", 0, 1 << 29, True),
+    ("flush_threshold", 1, 1000, True),
+)
+
+
+def built_in():
+    """Return the built-in defaults. The board may replace them, the caller has the last word."""
+    # A display is allocated at one go; a dict that grows entry by entry is allocated eight times.
+    return {
+        "filename": "microtether.db",
+        "in_memory": True,
+        "ram_percentage": 15,
+        "max_retries": 3,
+        "retry_delay": 0.1,
+        "lock_timeout": 5.0,
+        "cleanup_interval": 3600,
+        "ttl_check_interval": 60,
+        "btree_cachesize": 32,
+        "btree_pagesize": 512,
+        "adaptive_threshold": True,
+        "event_loop": None,
+        "flush_threshold": None,
+    }
+
+
+def board():
+    """Return the module that the board's manifest froze, or None on other firmware."""
+    try:
+        import _mtdb_board
+
+        return _mtdb_board
+    except ImportError:
+        return None
+
+
+def resolve(args, kw):
+    """Merge a call's arguments over the defaults; return a dict with every argument.
+
+    Raises `TypeError` and `ValueError` naming the argument and its limit.
+    """
+    if len(args) > len(NAMES):
+        raise TypeError("at most %d arguments, got %d" % (len(NAMES), len(args)))
+    out = built_in()
+    out.update(getattr(board(), "DEFAULTS", {}))
+    for name, value in zip(NAMES, args):
+        if name in kw:
+            raise TypeError("argument given twice: " + name)
+        out[name] = value
+    for name in kw:
+        if name not in out:
+            raise TypeError("unknown argument: " + name)
+        out[name] = kw[name]
+    _check(out)
+    return out
+
+
+def _check(out):
+    filename = out["filename"]
+    if isinstance(filename, str):
+        if not filename:
+            raise ValueError("filename: empty")
+        if "\0" in filename:
+            raise ValueError("filename: %r has a zero byte" % filename)
+    elif not hasattr(filename, "readblocks"):
+        raise TypeError("filename: a path, 'flash:' or a block device, not " + type(filename).__name__)
+    for name in ("in_memory", "adaptive_threshold"):
+        if out[name] is not True and out[name] is not False:
+            raise TypeError(name + ": bool, not " + type(out[name]).__name__)
+    for name, low, high, whole in _LIMITS:
+        value = out[name]
+        t = value.__class__
+        if t is not int and (whole or t is not float):
+            if value is None and name == "flush_threshold":
+                continue
+            raise TypeError("%s: %s, not %s" % (name, "int" if whole else "number", t.__name__))
+        if not low <= value <= high:
+            raise ValueError("%s: %r is not within %s to %s" % (name, value, low, high))
+    size = out["btree_pagesize"]
+    if size.__class__ is not int:
+        raise TypeError("btree_pagesize: int, not " + type(size).__name__)
+    if size not in (512, 1024, 2048, 4096):
+        raise ValueError("btree_pagesize: %d is not one of 512, 1024, 2048, 4096" % size)
+    loop = out["event_loop"]
+    if loop is not None and not hasattr(loop, "create_task"):
+        raise TypeError("event_loop: a loop with create_task, not " + type(loop).__name__)
+
 
 def open_store(cfg, warn):
     """Return (store, clock, name, quota) for a resolved configuration.
@@ -19,6 +116,8 @@ def open_store(cfg, warn):
     pagesize = cfg["btree_pagesize"]
     quota = 0
     if cfg["in_memory"]:
+        import gc
+
         gc.collect()
         quota = gc.mem_free() * cfg["ram_percentage"] // 100
         if quota >= max(_MIN_QUOTA, 5 * pagesize):
@@ -31,15 +130,15 @@ def open_store(cfg, warn):
                 pass
         warn("%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"])))
     name = _name(cfg["filename"])
-    if name in open_files:
+    if name in lock.open_files:
         from .errors import DBLock
 
         raise DBLock(name + " is open already")
-    open_files.append(name)
+    lock.open_files.append(name)
     try:
         return open_persistent(cfg) + (name, 0)
     except BaseException:
-        open_files.remove(name)
+        lock.open_files.remove(name)
         raise
 
 
@@ -49,8 +148,6 @@ def open_persistent(cfg):
 
     target = cfg["filename"]
     if target == "flash:":
-        from .config import board
-
         b = board()
         target = b.region() if b is not None else None
         if target is None:
@@ -69,20 +166,10 @@ def open_persistent(cfg):
 
 def _mended():
     # Our images mend Berkeley DB's page split in ports/btree.
-    from .config import board
-
     return getattr(board(), "BTREE_MENDED", False)
 
 
 def _name(filename):
     if not isinstance(filename, str):
         return "device %d" % id(filename)
-    return filename if filename == "flash:" else full_path(filename)
-
-
-def full_path(path):
-    """Return `path` with the current folder before it, unless it is absolute."""
-    if path.startswith("/"):
-        return path
-    cwd = os.getcwd()
-    return (cwd if cwd.endswith("/") else cwd + "/") + path
+    return filename if filename == "flash:" else lock.full_path(filename)

@@ -16,8 +16,8 @@ def backup_steps(db, path):
     Changes made meanwhile are in the copy, up to its end. Returns the number of records.
     Raises `DBLock` when `path` is open as a database, `ValueError` for its own file, OSError.
     """
-    from .lock import open_files
-    from .opening import full_path, open_persistent
+    from .lock import full_path, open_files
+    from .opening import open_persistent
 
     if not isinstance(path, str):
         raise TypeError("path: str, not " + type(path).__name__)

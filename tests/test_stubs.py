@@ -45,8 +45,12 @@ def test_the_stub_of_a_method_of_the_class_has_its_arguments(name):
 
 
 def test_the_constructor_has_the_arguments_and_defaults_of_the_code():
-    node = next(n for n in apidoc.tree("config.py").body if isinstance(n, ast.Assign) and n.targets[0].id == "BUILT_IN")
-    assert [(n, ast.literal_eval(d)) for n, d in apidoc.parameters(STUB["__init__"])] == list(ast.literal_eval(node.value))
+    code = apidoc.tree("opening.py").body
+    names = next(n for n in code if isinstance(n, ast.Assign) and n.targets[0].id == "NAMES")
+    values = next(n for n in code if isinstance(n, ast.FunctionDef) and n.name == "built_in").body[-1]
+    defaults = list(ast.literal_eval(values.value).items())
+    assert [(n, ast.literal_eval(d)) for n, d in apidoc.parameters(STUB["__init__"])] == defaults
+    assert [n for n, _ in defaults] == list(ast.literal_eval(names.value))
 
 
 def test_put_takes_its_documented_arguments():
