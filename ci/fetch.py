@@ -7,6 +7,8 @@ pinned one, the signature checked with Debian's keyring. Nothing of the machine'
 
 import hashlib
 import os
+import platform
+import re
 import shutil
 import subprocess
 import tarfile
@@ -17,45 +19,18 @@ import packages
 import tools
 from common import BUILD, Failure, lock, main, pins, run
 
-ETC = Path("/etc/apt")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
-
-def sources(text, deb822):
-    """Yield (URI, suites) of the package sources in an apt configuration file."""
-    if not deb822:
-        for line in text.splitlines():
-            words = line.split("#")[0].split()
-            if words[:1] == ["deb"]:
-                while len(words) > 1 and (words[1].startswith("[") or words[1].endswith("]") or "=" in words[1]):
-                    del words[1]
-                if len(words) > 2:
-                    yield words[1], words[2:3]
-        return
-    for stanza in text.split("\n\n"):
-        fields = {}
-        for line in stanza.splitlines():
-            if ":" in line and line[0] not in "# \t":
-                name, value = line.split(":", 1)
-                fields[name.lower()] = value.split()
-        if "deb" in fields.get("types", ()) and fields.get("enabled") != ["no"]:
-            for uri in fields.get("uris", ()):
-                yield uri, fields.get("suites", [])
 
 
 def mirror():
     """Return the URI of the Debian mirror that this machine's apt is configured for."""
     if not shutil.which("apt-get"):
         raise Failure("this machine has no apt to fetch Debian's source packages with; use Debian, or give MPY_DIR= and PICO_SDK_PATH=")
-    release = dict(
-        line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line
-    )
-    suites = {release.get("VERSION_CODENAME", "").strip('"'), "stable", "testing", "unstable", "sid"}
-    for path in [ETC / "sources.list", *sorted((ETC / "sources.list.d").glob("*"))]:
-        if path.is_file() and path.suffix in (".list", ".sources"):
-            for uri, theirs in sources(path.read_text(), path.suffix == ".sources"):
-                if suites & set(theirs) and "debian" in uri and "security" not in uri:
-                    return uri
+    release = platform.freedesktop_os_release()
+    uris = subprocess.run(["apt-get", "update", "--print-uris"], capture_output=True, text=True).stdout
+    for uri, suite in re.findall(r"^'(\S+)/dists/(\S+)/InRelease'", uris, re.M):
+        if suite in (release.get("VERSION_CODENAME"), "stable", "testing", "unstable", "sid") and "debian" in uri and "security" not in uri:
+            return uri
     raise Failure("apt's configuration on this machine names no Debian mirror; use Debian, or give MPY_DIR= and PICO_SDK_PATH=")
 
 
