@@ -11,7 +11,7 @@ VENV := build/venv/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 
-.PHONY: help run test test-nightly bench release boards firmware try flash clean distclean tools data lint mip
+.PHONY: help run test test-nightly bench release boards firmware try flash clean distclean tools data mip
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -22,7 +22,7 @@ run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open i
 	@mkdir -p build/run && cd build/run && MTDB_DATA=$(abspath $(DATA)) ../../dist/UNIX/micropython $(foreach a,$(ARGS),$(or $(wildcard $(abspath $a)),$a))
 
 test: tools data ## build what the tests need and run all of them
-	@$(PYTHON) ci/packages.py measure
+	@$(PYTHON) ci/packages.py measure riscv browser
 	@$(PYTHON) ci/build.py UNIX UNIX32 stock RPI_PICO RPI_PICO2
 	@$(VENV)/python -m pytest tests -q $(PYTEST_ARGS) $(ARGS)
 

@@ -257,6 +257,41 @@ def test_unsigned_needs_allow_unsigned(tmp_path):
     assert d.boot(where)[1] == launch.RESTART
 
 
+BOARD = """
+import asyncio, sys
+class _mtdb_board:
+    BOARD, VARIANT, SECURITY, OTA_KEY = "B", "V", 3, %r
+    def slot():
+        from microtetherdb.ota.slot_file import FileSlot
+        return FileSlot("slots")
+sys.modules["_mtdb_board"] = _mtdb_board
+from microtetherdb import ota
+up = ota.Updater()
+for name in sys.argv[1:]:
+    try:
+        print(asyncio.run(up.check(name))["version"])
+    except ota.OTAError as e:
+        print(type(e).__name__)
+print(ota.status()["security"], ota.confirm(None))
+"""
+
+
+def test_the_board_module_gives_key_variant_security_and_slots(run, device, tmp_path):
+    fields = [dict(variant="V", security=3), dict(variant="V", security=2), dict(variant="W", security=3), dict(board="UNIX", security=3)]
+    paths = [device.publish(str(i), **dict(dict(board="B"), **f)).rename(tmp_path / ("%d.json" % i)) for i, f in enumerate(fields)]
+    unsigned = json.loads(paths[0].read_text())
+    del unsigned["signature"]
+    paths.append(tmp_path / "unsigned.json")
+    paths[-1].write_text(json.dumps(unsigned))
+    out = run(BOARD % device.public, args=paths, files={"slots/a": "x"})
+    assert out.split() == ["0", "OldSecurity", "WrongBoard", "WrongBoard", "BadSignature", "3", "False"]
+
+
+def test_a_board_without_slots_says_so(run):
+    out = run("from microtetherdb import ota\ntry:\n    ota.Updater()\nexcept ota.OTAError as e:\n    print(e)")
+    assert out == "no update slots on this board\n"
+
+
 def _cut_short(data):
     return data[:-1]
 
