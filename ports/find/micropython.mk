@@ -1,7 +1,8 @@
-# Faster search in bytes and str for MicroPython's make ports: see first_bytes.h. No module; stock firmware is left as it is.
+# A faster search in bytes and str for MicroPython's make ports: see find.c. Stock firmware is left as it is.
 ifneq ($(MTDB_BTREE_STOCK),1)
-MTDB_FIND_HEADER := $(USERMOD_DIR)/first_bytes.h
+MTDB_FIND_DIR := $(USERMOD_DIR)
 
-$(BUILD)/py/objstr.o: CFLAGS += -include $(MTDB_FIND_HEADER)
-$(BUILD)/py/objstr.o: $(MTDB_FIND_HEADER)
+SRC_USERMOD_C += $(MTDB_FIND_DIR)/find.c
+$(BUILD)/py/objstr.o: CFLAGS += -include $(MTDB_FIND_DIR)/weak.h
+$(BUILD)/py/objstr.o: $(MTDB_FIND_DIR)/weak.h
 endif
