@@ -1,7 +1,7 @@
 """Power cuts from outside (SPEC 5): kill -9 of the UNIX image, and the emulated RP2040 stopped at random instructions.
 
 The cuts at every single flash operation are in tests/device/test_pagelog_cuts.py and test_powercut_db.py.
-MTDB_NIGHTLY=1 selects ten times as many cuts in the emulator, and the long workloads.
+MTDB_NIGHTLY=1 selects ten times as many cuts in the emulator, every cut followed by every cut in the recovery, and long workloads.
 """
 
 import os
@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import LIB, PROGRAMS, ROOT
+from conftest import PROGRAMS
 
 NIGHTLY = bool(os.environ.get("MTDB_NIGHTLY"))
 
@@ -113,9 +113,10 @@ def test_emulated_pico_is_cut_at_random_instructions(tmp_path, medium):
 @pytest.mark.skipif(not NIGHTLY, reason="exhaustive; MTDB_NIGHTLY=1")
 @pytest.mark.parametrize("module", ["logcuts", "dbcuts"])
 @pytest.mark.parametrize("kind", ["region", "lfs", "fat"])
-def test_every_operation_of_long_workloads(run, module, kind):
-    """SPEC 5: four times the workload, recovery cut more often, three seeds."""
-    for seed in (1, 2, 3):
-        output = run("import %s\nlab = %s.run(%r, True, %d)\nprint('cuts', lab.cuts, lab.second)\nprint('OK')" % (module, module, kind, seed), heap="16M", timeout=1800)
-        assert output.splitlines()[-1] == "OK", output
-        print(output)
+@pytest.mark.parametrize("what", ["False, 1, every=True", "True, 1", "True, 2", "True, 3"])
+def test_every_operation(run, module, kind, what):
+    """SPEC 5: every operation of the workload, and after each of these cuts every operation of the recovery; then four times the
+    workload with three seeds, recovery sampled."""
+    output = run("import %s\nprint(%s.run(%r, %s))\nprint('OK')" % (module, module, kind, what), heap="16M", timeout=1800)
+    assert output.splitlines()[-1] == "OK", output
+    print(output)
