@@ -3,6 +3,7 @@
 import datetime
 import json
 import sys
+import time
 
 import charts
 import import_cost
@@ -112,7 +113,9 @@ def main(argv):
     for name in argv or SECTIONS:
         if name not in SECTIONS:
             raise SystemExit("bench/run.py: no section %r; there are: %s" % (name, " ".join(SECTIONS)))
+        began = time.monotonic()
         results[name] = SECTIONS[name]()
+        print("\n%s: %d s" % (name, time.monotonic() - began))
         path.write_text(json.dumps(results, indent=1))
     charts.write(results)
     print("\nwritten: dist/bench.json, docs/charts/*.svg")
