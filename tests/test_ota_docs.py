@@ -6,8 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import emulator
+import pytest
 import test_readme
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +69,52 @@ def test_recover_md(tmp_path):
     commands = [c.replace("'readings.db'", "'%s/readings.db'" % tmp_path) for c in commands if not c.startswith("make")]
     output = _shell("\n".join(commands) + "\necho END\n", tmp_path)
     assert output.startswith("0\n") and "micropython: OK\n" in output and output.endswith("END\n") and "FAILED" not in output, output
+
+
+@pytest.fixture
+def pico(tmp_path):
+    """Path of the serial port (a pseudo-terminal) of the RPI_PICO image in its emulator."""
+    log = tmp_path / "emulator.log"
+    with open(log, "w") as f:
+        command = [Path(sys.executable).with_name("rp2040py"), "micropython", "--image", emulator.image(), "--pty"]
+        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
+    try:
+        for _ in range(300):
+            port = re.search(r"listening on (/dev/\S+)", log.read_text())
+            if port or p.poll() is not None:
+                break
+            time.sleep(0.1)
+        assert port, log.read_text()
+        yield port.group(1)
+    finally:
+        os.killpg(p.pid, signal.SIGKILL)
+        p.wait()
+
+
+PREPARE = """
+from microtetherdb import MicroTetherDB
+with MicroTetherDB('readings.db', in_memory=False) as db:
+    db.put_batch([{'n': i} for i in range(20)])
+for name in ('main.py', 'ota.json'):
+    with open(name, 'w') as f:
+        f.write('# ' + name)
+"""
+
+
+def test_mpremote_commands_of_recover_md_on_the_pico_image(tmp_path, pico):
+    tools = tmp_path / ".bin"
+    tools.mkdir()
+    (tools / "mpremote").write_text('#!/bin/sh\nexec "%s" connect %s "$@"\n' % (Path(sys.executable).with_name("mpremote"), pico))
+    (tools / "mpremote").chmod(0o755)
+    commands = [c for block in _blocks("recover.md", "text") for c in block.splitlines() if c.startswith("mpremote fs")]
+    assert len(commands) == 4
+    text = "cd %s; mpremote exec \"%s\"; %s; mpremote fs ls; echo END\n" % (tmp_path, PREPARE, "; ".join(commands))
+    output = _shell(text, tmp_path)
+    assert output.endswith("END\n") and " readings.db\n" in output and " main.py\n" not in output, output
+    assert (tmp_path / "main.py.saved").read_text() == "# main.py" and (tmp_path / "ota.json").read_text() == "# ota.json"
+    # what came from the device opens on the computer, as recover.md says
+    (command,) = [c for block in _blocks("recover.md", "sh") for c in block.splitlines() if "readings.db" in c]
+    assert _shell(command.replace("'readings.db'", "'%s/readings.db'" % tmp_path) + "\necho END\n", tmp_path) == "20\nEND\n"
 
 
 def test_modules_and_names_of_update_md_exist(run):
