@@ -337,8 +337,10 @@ def test_http_errors_and_redirects(device, serve):
     class Redirect(updates.http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.send_response(302)
+            self.send_header("Content-Security-Policy", "x" * 6000)
             # once to a path of its own, then away
-            self.send_header("Location", "/x" + self.path if not self.path.startswith("/x") else url + self.path[2:])
+            away = url + self.path[2:] + "?" + "y" * 1500
+            self.send_header("Location", "/x" + self.path if not self.path.startswith("/x") else away)
             self.end_headers()
 
         def log_message(self, *args):

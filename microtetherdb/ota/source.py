@@ -6,7 +6,8 @@ from micropython import const
 
 from .errors import SourceError, Truncated
 
-_HEADER = const(4096)  # bytes of an answer's header, all lines together
+_HEADER = const(16384)  # bytes of an answer's header, all lines together
+_LINE = const(2048)  # bytes kept of a line: enough for where a redirect leads
 
 
 def join(base, name):
@@ -46,26 +47,27 @@ async def _request(url, offset, ssl):
             s.write(("GET /%s HTTP/1.0\r\nHost: %s\r\nRange: bytes=%d-\r\n\r\n" % (path[:-1], host, offset)).encode())
             await s.drain()
             status = start = 0
-            line = b""
+            line = bytearray()
             for _ in range(_HEADER):
                 c = await s.read(1)
                 if not c:
                     raise OSError("closed")
                 if c != b"\n":
-                    line += c
+                    if len(line) < _LINE:
+                        line += c
                     continue
-                line = line.strip()
-                if not line:
+                text = bytes(line).strip()
+                if not text:
                     break
-                name, _, value = line.partition(b":")
+                name, _, value = text.partition(b":")
                 name = name.lower()
                 if not status:
-                    status = int(line.split()[1])
+                    status = int(text.split()[1])
                 elif name == b"content-range":
                     start = int(value.split()[1].split(b"-")[0])
                 elif name == b"location":
                     url = join(url, value.strip().decode())
-                line = b""
+                line = bytearray()
             else:
                 raise ValueError
             done = status in (200, 206)
