@@ -50,25 +50,24 @@ class Query:
     """
 
     def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
+        self.order = self.project = None
         try:
             self.filter = compile(q)
+            if sort is not None:
+                from .sort import parse
+
+                self.order = parse(sort)
+            if fields is not None:
+                from . import project
+
+                self.project = project.compile(fields)
         except RuntimeError as e:
             too_deep(e)
-        self.order = None
-        if sort is not None:
-            from .sort import parse
-
-            self.order = parse(sort)
         self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
         if type(limit) is not int or limit < 0:
             limit = whole_number("limit", limit)
         most = self.filter.limit
         self.limit = min(limit, most) if limit and most else limit or most
-        self.project = None
-        if fields is not None:
-            from . import project
-
-            self.project = project.compile(fields)
 
     def plan(self, db, without=()):
         """Return the `plan.Plan`, None for a plain scan without any index to think about."""

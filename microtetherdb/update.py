@@ -53,10 +53,13 @@ def check_changes(changes):
 def check(changes):
     """Return the list of paths that a change touches, checked; raises `QueryError`, `TypeError`."""
     out = []
-    for op, path, x in check_changes(changes):
-        out.append(path)
-        if op == "$rename":
-            out.append(x)
+    try:
+        for op, path, x in check_changes(changes):
+            out.append(path)
+            if op == "$rename":
+                out.append(x)
+    except RuntimeError as e:
+        _too_deep(e)
     return out
 
 
@@ -120,9 +123,13 @@ def apply(doc, changes):
             table[op](doc, split(path), x, path, op)
         return doc
     except RuntimeError as e:
-        from .query import too_deep
+        _too_deep(e)
 
-        too_deep(e)
+
+def _too_deep(error):
+    from .query import too_deep
+
+    too_deep(error)
 
 
 def of_record(raw, changes):

@@ -45,6 +45,17 @@ assert len(db.query({"n": {"$in": list(range(1000))}})) == 1
 raises(QueryError, "1000", db.query, {"n": {"$in": list(range(1001))}})
 raises(QueryError, "32", db.query, {}, sort=["a"] * 33)
 raises(ValueError, "", db.update, "a", {"x": deep})
+# texts and cycles that end the stack before any limit of ours
+for text in ('{"a":%s}' % ("[" * 3000 + "]" * 3000), '{"x":' * 3000 + "1" + "}" * 3000):
+    for call in (db.query, db.find, db.count, db.explain, db.delete_many):
+        raises(QueryError, "", call, text)
+    for op in ("$set", "$push", "$pull"):
+        raises(QueryError, "stack", db.update, "a", '{"%s":{"b":%s}}' % (op, text))
+        raises(QueryError, "stack", db.update_many, {}, '{"%s":{"b":%s}}' % (op, text))
+loop = {}
+loop["a"] = loop
+for call in (db.query, db.count, lambda q: db.query({"a": {"$in": [q]}}), lambda q: db.query({}, fields=q), lambda q: db.update_many({}, {"$pull": q})):
+    raises(QueryError, "", call, loop)
 
 # regular expressions that hang or overflow a backtracking matcher
 for pattern in ("(a+)+$", "(a*)*b", "(a|a)*b", "(a|aa)+$x", "a*a*a*a*a*a*b", "(.*)(.*)(.*)(.*)[^a]", "^(a?){50}a{50}c"):
