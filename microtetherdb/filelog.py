@@ -487,10 +487,16 @@ class FileMedium:
     def capacity(self):
         """Return how many bytes of frames may be live."""
         # Twice that and something must fit, for compaction; the rest belongs to other files.
-        return (self._space() + self.end + self._cut) // 16 * 7 - _MARGIN
+        return max(0, (self._space() + self.end + self._cut) // 16 * 7 - _MARGIN)
 
     def roomy(self, nbytes, log):
         """Tell whether `nbytes` more fit, and a copy of what is live besides."""
+        if self._fits(nbytes, log):
+            return True
+        self._free = None  # other files may have gone meanwhile
+        return self._fits(nbytes, log)
+
+    def _fits(self, nbytes, log):
         return self._space() > nbytes + self._to_copy(log) + _MARGIN // 2 and log.live + nbytes <= self.capacity()
 
     def _to_copy(self, log):

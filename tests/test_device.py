@@ -1,5 +1,6 @@
 """Runs each tests/device/test_*.py on every image that its first line names."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,5 +13,5 @@ SCRIPTS = sorted(DEVICE.glob("test_*.py"))
 @pytest.mark.parametrize("script, board", [pytest.param(s, b, id="%s-%s" % (s.stem, b)) for s in SCRIPTS for b in header_boards(s)])
 def test_device(run, script, board):
     heap = header_heap(script) if board == "unix32" else None
-    output = run(script, board, heap=heap, timeout=240 if board == "rp2" else 120)
+    output = run(script, board, heap=heap, timeout=900 if os.environ.get("MTDB_NIGHTLY") else 240 if board == "rp2" else 120)
     assert output.splitlines()[-1:] == ["OK"], output

@@ -83,4 +83,63 @@ flash = Flash(320, 512, atomic=True)
 vfs.VfsFat.mkfs(flash)
 vfs.mount(vfs.VfsFat(flash), "/full")
 run("FAT", flash, "/full/x.db", "/full")
+vfs.umount("/full")
+
+
+def filled_by_others(kind, where):
+    """Another file takes all of the space while the database is open and believes that there is some."""
+    path = where + "/x.db"
+    db = MicroTetherDB(path, in_memory=False)
+    model = {}
+    for i in range(60):
+        db.put("k%05d" % i, document(i))
+        model["k%05d" % i] = document(i)
+    db.flush()
+    with open(where + "/other", "wb") as f:
+        try:
+            while True:
+                f.write(bytes(512))
+                f.flush()
+        except OSError as e:
+            assert e.args[0] == 28, e
+    refused = 0
+    for i in range(60, 400):
+        key = "k%05d" % i
+        try:
+            db.put(key, document(i), tags=["t"])
+            model[key] = dict(document(i), _tags=["t"])
+        except DBFull:
+            refused += 1
+            if key in db:  # it was the flush after the put that failed: the put waits for the next one
+                model[key] = dict(document(i), _tags=["t"])
+            same(db, model)
+        if refused > 3:
+            break
+    print(kind, "filled by another file: refused", refused, "after", len(model))
+    assert refused > 3
+    same(db, model)  # what was acknowledged before is all there, and can be read
+    report = db.check()
+    assert report["ok"], report
+    os.remove(where + "/other")
+    for i in range(500, 560):
+        db.put("k%05d" % i, document(i))
+        model["k%05d" % i] = document(i)
+    same(db, model)
+    db.close()
+    db = MicroTetherDB(path, in_memory=False)
+    same(db, model)
+    db.close()
+
+
+gc.collect()
+flash = Flash(40)
+vfs.VfsLfs2.mkfs(flash, progsize=256)
+vfs.mount(vfs.VfsLfs2(flash, progsize=256), "/others")
+filled_by_others("littlefs", "/others")
+vfs.umount("/others")
+gc.collect()
+flash = Flash(320, 512, atomic=True)
+vfs.VfsFat.mkfs(flash)
+vfs.mount(vfs.VfsFat(flash), "/others")
+filled_by_others("FAT", "/others")
 print("OK")
