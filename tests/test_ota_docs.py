@@ -101,6 +101,24 @@ for name in ('main.py', 'ota.json'):
 """
 
 
+SPOILT = """
+import _mtdb_board
+from microtetherdb import DBCorrupt, MicroTetherDB
+_mtdb_board.region().writeblocks(0, b"littlefs" * 512)
+try:
+    MicroTetherDB("flash:", in_memory=False)
+except DBCorrupt as e:
+    print(e)
+"""
+
+
+def test_clearing_the_region_as_recover_md_says(run):
+    (program,) = _blocks("recover.md", "python")
+    assert "region holds something else" in run(SPOILT)
+    out = run(program + "from microtetherdb import MicroTetherDB\nwith MicroTetherDB('flash:', in_memory=False) as db:\n    print(len(db))")
+    assert out == "0\n"
+
+
 def test_mpremote_commands_of_recover_md_on_the_pico_image(tmp_path, pico):
     tools = tmp_path / ".bin"
     tools.mkdir()
