@@ -378,8 +378,8 @@ class PageLog(io.IOBase):
 
     def _broke(self, error):
         # The log must be opened anew, which the tree's next write brings about.
-        self.error = error
         self.broken = True
+        self.error = error if isinstance(error, OSError) else None
 
     def again(self):
         """Tell whether the call that failed may be done again after `rollback()`: what failed was a

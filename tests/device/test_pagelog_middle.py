@@ -45,12 +45,16 @@ def no_space():
     raise OSError(28)
 
 
+def interrupt():
+    raise KeyboardInterrupt()
+
+
 def no_ram():
     raise MemoryError()
 
 
 # Made now: the heap may be locked then. RuntimeError: MicroPython has one exception object for that case, which may change its kind.
-ERRORS = (OSError, DBFull, MemoryError, RuntimeError)
+ERRORS = (OSError, DBFull, MemoryError, RuntimeError, KeyboardInterrupt)
 place = Place()
 locked = 0
 
@@ -189,7 +193,7 @@ def new(kind):
 
 
 for kind in ("region", "littlefs", "FAT"):
-    for n in (60, 420):
+    for n in (60, 330):
         if n > 60 and kind != "region":
             continue
         flash = new(kind)
@@ -197,7 +201,7 @@ for kind in ("region", "littlefs", "FAT"):
         model = build(target, n)
         if where:
             vfs.umount(where)
-        for name, fail in (("device", eio), ("space", no_space), ("RAM", no_ram), ("locked heap", lock_heap)):
+        for name, fail in (("device", eio), ("space", no_space), ("RAM", no_ram), ("locked heap", lock_heap), ("Ctrl-C", interrupt)):
             at = raised = 0
             while True:
                 copy = flash.copy()
