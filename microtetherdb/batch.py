@@ -192,7 +192,7 @@ def delete_batch(db, keys):
 
 
 def purge(db, key, flag):
-    """Delete every record; returns how many there were."""
+    """Delete every record; returns how many there were. When it fails, all are there still."""
     if flag is not True:
         raise TypeError("purge: bool, not " + type(flag).__name__)
     if key is not None:
@@ -202,14 +202,23 @@ def purge(db, key, flag):
     n = ranges.count(db)
     db._enter()
     try:
-        db._store.clear()
-        if db._indexes:
-            from . import index
+        store = db._store
+        kept = [(index, index.flags, index.ready) for index in (db._indexes or {}).values()]
+        store.clear()
+        try:
+            if kept:
+                from .index import rewrite
 
-            index.rewrite(db)
-        if not db._store.ram:
-            db._store.put(keys.META, db._clock.save())
-            db._store.commit()
+                rewrite(db)
+            if not store.ram:
+                store.put(keys.META, db._clock.save())
+                store.commit()
+        except BaseException:
+            store.restore()
+            for index, flags, ready in kept:
+                index.flags = flags
+                index.ready = ready
+            raise
         if db._expiry is not None:
             db._expiry.clear()
         db._deletes += n

@@ -134,14 +134,11 @@ def load(store):
 
 
 def rewrite(db):
-    """Write the catalogue anew after the tree was emptied, with the lock held."""
-    out = []
-    for index in list((db._indexes or {}).values()):
+    """Write the catalogue anew after the tree was emptied, with the lock held; no room is reserved for that."""
+    for index in list(db._indexes.values()):
         index.flags = 0
         index.ready = True
-        out.append(index.catalogue())
-    if out:
-        db._store.apply(out)
+        db._store.put(*index.catalogue())
 
 
 def changes(db, key, old_raw, new_raw, out):

@@ -475,6 +475,12 @@ class Store:
             return self._clear_log()
         self._cleared = True
 
+    def restore(self):
+        """Go back to before `clear`, which nothing has committed yet."""
+        if not self.ram:
+            self._redo.clear()
+            self._drop()
+
     def close(self):
         """Commit and let go of the tree and its stream."""
         try:
