@@ -126,11 +126,20 @@ def filled_by_others(kind, where):
     same(db, model)  # what was acknowledged before is all there, and can be read
     report = db.check()
     assert report["ok"], report
+    try:
+        db.backup(where + "/copy.db")
+        raise AssertionError("the copy fitted")
+    except (DBFull, OSError):
+        pass
+    same(db, model)
     os.remove(where + "/other")
     for i in range(500, 560):
         db.put("k%05d" % i, document(i))
         model["k%05d" % i] = document(i)
     same(db, model)
+    db.backup(where + "/copy.db")
+    with MicroTetherDB(where + "/copy.db", in_memory=False) as copy:
+        same(copy, model)
     db.close()
     db = MicroTetherDB(path, in_memory=False)
     same(db, model)
