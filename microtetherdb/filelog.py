@@ -50,10 +50,15 @@ def _block_end(off, size):
         n += 1
 
 
+len = len  # see database.py: a look-up by hash instead of a search
+
+
 class FileMedium:
     """`path`: the file. `buffer`: bytes of frames that wait in RAM for a commit."""
 
     ordered = False  # a file system may write later blocks first
+    deltas = True  # fewer bytes written are worth more reading; False on POSIX, which has a cache and writes whole blocks
+    reads_ahead = False  # reading more than is needed costs no time: POSIX
     sector = 4096  # bytes that one step of compaction walks at most
 
     def __init__(self, path, pagesize, create=True, max_retries=3, retry_delay=0.1, buffer=12288):
@@ -136,7 +141,8 @@ class FileMedium:
     def _size(self, path):
         stat = self._do(os.stat, path)
         if stat[1]:  # an inode number: neither littlefs nor FAT
-            self._posix = True
+            self._posix = self.reads_ahead = True
+            self.deltas = False
             self._fsblock = 0
         return stat[6]
 
@@ -148,32 +154,41 @@ class FileMedium:
 
     def read(self, pos, view):
         """Read into a memoryview; returns the number of bytes, fewer at the end of the file."""
+        try:
+            return self.read_once(pos, view)
+        except OSError:
+            return self._do(self._read_again, pos, view)
+
+    def _read_again(self, pos, view):
+        self._at[pos >> 29] = -1
+        return self.read_once(pos, view)
+
+    def read_once(self, pos, view):
+        """Do the same without retries."""
         off = pos & _MASK
         if off >= self._seen and pos & _BIT == self._bit:
             if off >= self._written:
                 return self._read_buffer(off - self._written, view)
             self._see()
-        i = pos >> 29
-        f = self._files[i]
-        try:
-            if off != self._at[i]:
-                # By way of 0: littlefs 2.8, after a read that ended with a block, takes a seek into the
-                # next block for one within its cache, if the offset in the block is, and reads the wrong one.
-                if not self._posix:
-                    f.seek(0)
-                f.seek(off)
-            n = f.readinto(view)
-        except OSError:
-            self._at[i] = -1
-            n = self._do(self._read_again, f, off, view)
-        self._at[i] = off + n
+        if not self._posix:
+            return self._read_on(pos >> 29, off, view)
+        f = self._files[pos >> 29]
+        f.seek(off)
+        n = f.readinto(view)
         self.bytes_read += n
         return n
 
-    def _read_again(self, f, off, view):
-        f.seek(0)
-        f.seek(off)
-        return f.readinto(view)
+    def _read_on(self, i, off, view):
+        f = self._files[i]
+        if off != self._at[i]:
+            # By way of 0: littlefs 2.8, after a read that ended with a block, takes a seek into the
+            # next block for one within its cache, if the offset in the block is, and reads the wrong one.
+            f.seek(0)
+            f.seek(off)
+        n = f.readinto(view)
+        self._at[i] = off + n
+        self.bytes_read += n
+        return n
 
     def _read_buffer(self, off, view):
         n = min(len(view), self.end - self._written - off)
@@ -516,7 +531,7 @@ class FileMedium:
 
     def wants_checkpoint(self, log, closing):
         """Tell whether opening would read much."""
-        return self.end - self.checkpoint_end > max(8192, self.end // 16)
+        return self.end - self.checkpoint_end > 2048 + 1024 * len(log.table)
 
     # Opening
 

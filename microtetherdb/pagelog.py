@@ -45,6 +45,8 @@ _ENOSPC = const(28)
 _WHENCE = 8 if sys.maxsize > 1 << 31 or sys.platform in ("linux", "darwin") else 4
 _SEEK = {"at": uctypes.UINT32 | 0, "whence": uctypes.UINT8 | _WHENCE}
 
+len = len  # see database.py: a look-up by hash instead of a search
+
 
 def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, **options):
     """Open the log in a file (path) or on a block device with the extended protocol.
@@ -79,13 +81,15 @@ class PageLog(io.IOBase):
 
     def __init__(self, medium):
         self.medium = medium
+        self._read = medium.read_once
         self.pagesize = size = medium.pagesize
         self.error = None  # exception behind the last negative errno
         self.dead = False  # True: the tree is being thrown away, write nothing
         self.before_compaction = None  # called when room can only be made after a commit
         self._frame = bytearray(size + _DHEAD)  # frame to append
         self._out = memoryview(self._frame)
-        self._loaded = bytearray(size + _DHEAD)  # frame read
+        self._words = array("I", bytes((size + _DHEAD + 3) // 4 * 4))  # frame read: checksum, length and head, kind and page
+        self._loaded = uctypes.bytearray_at(uctypes.addressof(self._words), size + _DHEAD)
         self._in = memoryview(self._loaded)
         self._page = None  # page buffer, for what is not a whole page of the tree's
         self._pos = 0
@@ -118,32 +122,49 @@ class PageLog(io.IOBase):
                 self._seek = uctypes.struct(arg, _SEEK)
             seek = self._seek
             whence = seek.whence
-            if whence == 0:
+            if not whence:
                 self._pos = seek.at
             else:
                 self._pos = seek.at + (self._pos if whence == 1 else self.pages * self.pagesize)
                 seek.at = self._pos
         return 0
 
+    # Reading a page is in pieces whose frames MicroPython keeps on its stack (11 words): on the heap they would cost
+    # more than all the rest. What fails is done once more, with retries, and what is wrong with it kept.
+
     def readinto(self, buf):
         try:
-            size = self.pagesize
-            n = len(buf)
-            page = self._pos // size
-            if page >= self.pages:
-                return 0
-            if n == size:
-                self.get(page, buf)
-            else:
-                at = self._pos % size
-                whole = self.page_buffer()
-                self.get(page, whole)
-                buf[:] = whole[at : at + n]
-            self._pos += n
-            return n
+            return self._readinto(buf)
+        except Exception:
+            return self._readinto_again(buf)
+
+    def _readinto_again(self, buf):
+        try:
+            self._read = self.medium.read
+            return self._readinto(buf)
         except Exception as e:
             self.error = e
             return -_EIO
+        finally:
+            self._read = self.medium.read_once
+
+    def _readinto(self, buf):
+        n = len(buf)
+        page = self._pos // self.pagesize
+        if page >= self.pages:
+            return 0
+        if n == self.pagesize:
+            self._get(page, buf)
+        else:
+            self._part(page, buf)
+        self._pos += n
+        return n
+
+    def _part(self, page, buf):
+        at = self._pos % self.pagesize
+        whole = self.page_buffer()
+        self._get(page, whole)
+        buf[:] = whole[at : at + len(buf)]
 
     def write(self, buf):
         n = len(buf)
@@ -173,36 +194,50 @@ class PageLog(io.IOBase):
 
     def get(self, page, out):
         """Read a page into `out`; raises `DBCorrupt` naming the page."""
-        pos = self.table[page >> 7][page & 127]
-        size = self.pagesize
-        loaded = self._loaded
-        frame = self._in
+        self._read = self.medium.read
+        try:
+            self._get(page, out)
+        finally:
+            self._read = self.medium.read_once
+
+    def _get(self, page, out):
         self.pages_read += 1
-        if not pos:
-            raise DBCorrupt("page %d is missing" % page)
-        n = self.medium.read(pos, frame)
-        crc, length, head, word = unpack_from("<IHHI", loaded)
-        end = length + _HEAD
-        if end <= n and crc32(frame[4:end]) == crc:
-            if word == _PAGE | page:
-                at = _HEAD + head
-                out[:head] = frame[_HEAD:at]
-                out[size + at - end :] = frame[at:end]
-                return
-            if word == _DELTA | page:
-                base, keep = unpack_from("<IH", loaded, _HEAD)
-                at = _DHEAD + head
-                keep = size - keep
-                out[:head] = frame[_DHEAD:at]
-                out[keep + at - end : keep] = frame[at:end]
-                n = self.medium.read(base, frame)
-                crc, length, head, word = unpack_from("<IHHI", loaded)
-                end = length + _HEAD
-                if word == _PAGE | page and end <= n and crc32(frame[4:end]) == crc:
-                    out[keep:] = frame[end - size + keep : end]
-                    return
-                pos = base
-        raise DBCorrupt("page %d is damaged (frame at %d)" % (page, pos))
+        end = self._fetch(self.table[page >> 7][page & 127])
+        if end and self._words[2] == _PAGE | page:
+            self._spread(out, (self._words[1] >> 16) + _HEAD, end)
+        elif end and self._words[2] == _DELTA | page:
+            self._get_delta(page, out, self._words[1] >> 16, end)
+        else:
+            self._lost(page)
+
+    def _fetch(self, pos):
+        # Read the frame at `pos`: its size, or 0 if it is damaged.
+        n = self._read(pos, self._in)
+        end = (self._words[1] & 0xFFFF) + _HEAD
+        return end if end <= n and crc32(self._in[4:end]) == self._words[0] else 0
+
+    def _spread(self, out, at, end):
+        # The page of the frame read: its head, the gap, its end.
+        frame = self._in
+        out[: at - _HEAD] = frame[_HEAD:at]
+        if at < end:
+            out[self.pagesize + at - end :] = frame[at:end]
+
+    def _lost(self, page):
+        pos = self.table[page >> 7][page & 127]
+        raise DBCorrupt("page %d is damaged (frame at %d)" % (page, pos) if pos else "page %d is missing" % page)
+
+    def _get_delta(self, page, out, head, end):
+        frame = self._in
+        base, keep = unpack_from("<IH", self._loaded, _HEAD)
+        at = _DHEAD + head
+        keep = self.pagesize - keep
+        out[:head] = frame[_DHEAD:at]
+        out[keep + at - end : keep] = frame[at:end]
+        end = self._fetch(base)
+        if not end or self._words[2] != _PAGE | page:
+            raise DBCorrupt("page %d is damaged (frame at %d)" % (page, base))
+        out[keep:] = frame[end - self.pagesize + keep : end]
 
     def put(self, page, data):
         """Append a page (memoryview), whole or as a delta; not at all if it is as stored."""
@@ -229,7 +264,10 @@ class PageLog(io.IOBase):
         if page < self.pages:
             old = self.table[page >> 7][page & 127]
         if old:
-            base, end, head, gone, crc = self._base(page, old)
+            if self.medium.deltas:
+                base, end, head, gone, crc = self._base(page, old)
+            else:
+                gone = self._replaced(page, old)
             if base:
                 keep = self._common(data, tail, end, end - _HEAD - head)
                 if base == old and head == lower and keep == tail == end - _HEAD - head:
@@ -257,6 +295,19 @@ class PageLog(io.IOBase):
         pos = self.append(length, lower, kind | page)
         self.set(page, pos)
         self.live += length + _HEAD - gone
+
+    def _replaced(self, page, pos):
+        # Bytes of a page's frames, as far as their headers tell.
+        view = self._in[:_DHEAD]
+        self.medium.read(pos, view)
+        crc, length, head, word = unpack_from("<IHHI", self._loaded)
+        if word == _PAGE | page:
+            return length + _HEAD
+        if word != _DELTA | page:
+            return 0
+        self.medium.read(unpack_from("<I", self._loaded, _HEAD)[0], view)
+        crc, base, head, word = unpack_from("<IHHI", self._loaded)
+        return length + base + 2 * _HEAD
 
     def _same(self, length, head, word, crc, old):
         # Is the delta in self._frame the one that is stored already?
@@ -334,13 +385,16 @@ class PageLog(io.IOBase):
         """
         frame = self._in
         room = self.medium.room(pos)
-        if room < _HEAD or self.medium.read(pos, frame[:_HEAD]) < _HEAD:
+        if room < _HEAD:
+            return -1, 0, False
+        n = self.medium.read(pos, frame if self.medium.reads_ahead else frame[:_HEAD])
+        if n < _HEAD:
             return -1, 0, False
         crc, length, head, word = unpack_from("<IHHI", self._loaded)
         end = length + _HEAD
         if not _PAGE <= word < PAD + PAGE or end > room or end > len(frame):
             return -1, 0, False
-        if length and self.medium.read(pos + _HEAD, frame[_HEAD:end]) < length:
+        if end > n and self.medium.read(pos + n, frame[n:end]) < end - n:
             return -1, 0, False
         return word, end, crc32(frame[4:end]) == crc
 
@@ -470,5 +524,5 @@ class PageLog(io.IOBase):
                     write_checkpoint(self)
                 self.commit()
         finally:
-            self.medium = None
+            self.medium = self._read = None
             medium.close()

@@ -28,6 +28,9 @@ _EIO = const(5)
 _ENOENT = const(2)
 
 
+len = len  # see database.py: a look-up by hash instead of a search
+
+
 class RegionMedium:
     """`dev`: block device with `readblocks(n, buf, off)`, `writeblocks(n, buf, off)`, `ioctl(6, n)`.
 
@@ -36,6 +39,8 @@ class RegionMedium:
     """
 
     ordered = True  # what is written first is on the medium first
+    deltas = True  # fewer bytes written are worth more reading
+    reads_ahead = False  # reading more than is needed costs time
 
     def __init__(self, dev, pagesize, create=True, max_retries=3, retry_delay=0.1, verify=True, reprogram=True):
         self._dev = dev
@@ -159,8 +164,18 @@ class RegionMedium:
 
     # Reading
 
+    def read_once(self, pos, view):
+        """Read into a memoryview; returns the number of bytes, fewer at the end of the region. Without retries."""
+        n = len(view)
+        if pos + n > self._flushed and self._start <= pos < self.end or pos + n > self._total:
+            return self.read(pos, view)
+        if self._dev.readblocks(pos // self._block, view, pos % self._block):
+            raise OSError(_EIO)
+        self.bytes_read += n
+        return n
+
     def read(self, pos, view):
-        """Read into a memoryview; returns the number of bytes, fewer at the end of the region."""
+        """Do the same with retries."""
         n = len(view)
         end = pos + n
         if end > self._flushed and self._start <= pos < self.end:
