@@ -1,4 +1,5 @@
-# Longest stall of a 10 ms control loop in asyncio while the same loop's other task uses the database.
+# Longest stall of a 10 ms control loop in asyncio while the same loop's other task uses the database. The first time includes the
+# loading of modules.
 # Arguments: medium, documents, "synthetic" or the path of the weather readings. Prints one JSON line for each kind of work.
 
 import asyncio
@@ -64,9 +65,16 @@ async def measure(medium, n, source):
             db.flush()
             await asyncio.sleep_ms(0)
 
+    async def collect():
+        gc.collect()
+
     async with MicroTetherDB(ram_percentage=50, **where) as db:
-        for name, work in (("nothing (the loop alone)", nothing), ("put", write), ("query", query), ("put ttl", write_ttl), ("cleanup", expire), ("flush", flush)):
+        for name, work in (
+            ("nothing (the loop alone)", nothing), ("put", write), ("put, again", write), ("query", query), ("query, again", query), ("put ttl", write_ttl),
+            ("cleanup", expire), ("put ttl, again", write_ttl), ("cleanup, again", expire), ("flush", flush), ("flush, again", flush), ("one collection", collect),
+        ):  # fmt: skip
             gc.collect()
+            await asyncio.sleep_ms(20)  # that collection is not part of the work
             worst = 0
             await work()
             await asyncio.sleep_ms(20)
