@@ -75,7 +75,7 @@ def unlock_heap():
 class Log(pagelog.PageLog):
     """The tree's calls are places."""
 
-    def get(self, page, out):
+    def _get(self, page, out):
         place()
         pagelog_get(self, page, out)
 
@@ -91,7 +91,7 @@ class Log(pagelog.PageLog):
 
 
 pagelog_append = pagelog.PageLog.append
-pagelog_get = pagelog.PageLog.get
+pagelog_get = pagelog.PageLog._get
 pagelog_put = pagelog.PageLog.put
 
 
