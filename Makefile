@@ -32,7 +32,8 @@ test-nightly: ## the same with the long versions
 bench: tools data ## measure; writes dist/bench.json and charts
 	@$(PYTHON) ci/packages.py measure
 	@$(PYTHON) ci/fetch.py microdbx chumicro-kvstore chumicro-msgpack >/dev/null
-	@$(PYTHON) ci/build.py UNIX UNIX32 RPI_PICO
+	@$(PYTHON) ci/build.py UNIX UNIX32 RPI_PICO RPI_PICO2
+	@$(PYTHON) ci/mip.py >/dev/null
 	@$(VENV)/python bench/run.py $(ARGS)
 
 release: tools ## build every board that can be built here into dist/

@@ -3,7 +3,6 @@
 Run: build/venv/bin/python bench/import_cost.py        (after make test or make firmware and make mip)
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+
+import measure  # noqa: E402
 
 CODE = """
 import gc, sys
@@ -32,13 +33,17 @@ FORMS = ("frozen", "mpy", "py")
 
 
 def measure_unix(program, form):
-    """Return (bytes after import, bytes after use) on a unix image."""
+    """Return (bytes after import, bytes after use) on a unix image; all paths relative, since they lie on the heap."""
+    places = {"mpy": ROOT / "dist" / "mip", "py": ROOT}
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "script.py"
-        script.write_text(CODE % "")
-        search = {"frozen": "", "mpy": str(ROOT / "dist" / "mip") + ":", "py": str(ROOT) + ":"}[form] + ".frozen"
-        env = dict(os.environ, MICROPYPATH=search)
-        out = subprocess.run([program, script], env=env, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
+        (Path(folder) / "script.py").write_text(CODE % "")
+        if form in places:
+            if not (places[form] / "microtetherdb").exists():
+                raise RuntimeError("%s: no package there; run: make mip" % places[form])
+            (Path(folder) / form).symlink_to(places[form])
+        command = [*measure.fixed_addresses(), program, "-m", "script"]
+        env = {"MICROPYPATH": ":%s.frozen" % (form + ":" if form in places else "")}
+        out = subprocess.run(command, env=env, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
     return tuple(map(int, out.split()))
 
 
@@ -54,7 +59,7 @@ def measure_rp2(form):
     return tuple(map(int, out.split()))
 
 
-def measure():
+def imports():
     """Return {image: {form: (import, use)}}."""
     result = {}
     for name in ("UNIX", "UNIX32"):
@@ -65,5 +70,5 @@ def measure():
 
 if __name__ == "__main__":
     print("| image | frozen | .mpy | .py |\n|---|---|---|---|")
-    for name, forms in measure().items():
+    for name, forms in imports().items():
         print("| %s | %s |" % (name, " | ".join("%d (%d)" % forms[form] for form in FORMS)))

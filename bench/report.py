@@ -1,4 +1,4 @@
-"""Fill the tables of docs/performance.md, between `<!-- NAME -->` and `<!-- end -->`, from dist/bench.json."""
+"""Fill the tables of docs/performance.md and other pages, between `<!-- NAME -->` and `<!-- end -->`, from dist/bench.json."""
 
 import json
 import re
@@ -164,15 +164,19 @@ TABLES = {
 
 def fill():
     results = json.loads((ROOT / "dist" / "bench.json").read_text())
-    path = ROOT / "docs" / "performance.md"
-    text = path.read_text()
+    pages = {path: path.read_text() for path in (ROOT / "docs").glob("*.md")}
     for name, make in TABLES.items():
         if name.partition("-")[0] in results:
             body = "<!-- %s -->\n%s\n<!-- end -->" % (name, make(results))
-            text, n = re.subn(r"<!-- %s -->.*?<!-- end -->" % name, lambda _: body, text, flags=re.S)
-            if n != 1:
-                raise SystemExit("docs/performance.md: %d places for the table %r" % (n, name))
-    path.write_text(text)
+            places = 0
+            for path, text in pages.items():
+                pages[path], n = re.subn(r"<!-- %s -->.*?<!-- end -->" % name, lambda _: body, text, flags=re.S)
+                places += n
+            if not places:
+                raise SystemExit("docs: no place for the table %r" % name)
+    for path, text in pages.items():
+        if text != path.read_text():
+            path.write_text(text)
 
 
 if __name__ == "__main__":

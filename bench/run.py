@@ -44,7 +44,7 @@ def ram():
     table("RAM on 32 bits (bytes)", rows, {"what": "case", "documents": "data", "bytes": "bytes"})
     largest = [row for source in SOURCES for row in measure.largest(source=source)]
     table("Largest single allocation on 32 bits (bytes)", largest, {"operation": "case", "medium": "medium", "documents": "data", "bytes": "bytes"})
-    imports = [dict(image=image, **{form: "%d (%d after use)" % pair for form, pair in forms.items()}) for image, forms in import_cost.measure().items()]
+    imports = [dict(image=image, **{form: "%d (%d after use)" % pair for form, pair in forms.items()}) for image, forms in import_cost.imports().items()]
     table("RAM of the import", imports, {"image": "image", "frozen": "frozen", ".mpy": "mpy", ".py": "py"})
     return {"cases": rows, "largest": largest, "import": imports}
 
