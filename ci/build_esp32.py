@@ -15,6 +15,11 @@ PREFIX = {"esp32": "xtensa-esp32-elf-", "esp32s3": "xtensa-esp32s3-elf-", "esp32
 CHIP_ID = {"esp32": 0, "esp32c3": 5, "esp32s3": 9}  # esp_chip_id_t
 IDF = (5, 2), (5, 4)  # oldest and newest version that our MicroPython's ports/esp32/README.md names
 TABLE_END = 0x9000  # the boot loader and the partition table (at 0x8000) lie before
+# As gen_esp32part.py names them.
+SUBTYPES = {
+    "app": ("factory", "test", *("ota_%d" % i for i in range(16))),
+    "data": ("ota", "phy", "nvs", "coredump", "nvs_keys", "efuse", "undefined", "esphttpd", "fat", "spiffs", "littlefs"),
+}
 _NUMBERS = {"K": 1 << 10, "M": 1 << 20}
 
 
@@ -39,6 +44,8 @@ def partitions(path, flash):
         where = "%s: partition %s " % (path, name)
         if len(name) > 16 or name in table:
             raise Failure(where + "needs a name of its own of at most 16 characters")
+        if subtype not in SUBTYPES.get(kind, ()):
+            raise Failure(where + "has a type or subtype that ESP-IDF does not know")
         unit = 0x10000 if kind == "app" else 0x1000
         if offset % unit or size % 0x1000 or size <= 0:
             raise Failure(where + "does not begin at a multiple of 0x%x or is not whole sectors of 0x1000" % unit)

@@ -66,6 +66,7 @@ GOOD = (ROOT / "boards" / "ESP32_GENERIC" / "partitions.csv").read_text()
         ("0xd000,   0x2000", "0xd000,   0x1000", "subtype ota, size 0x2000"),
         ("mtdb, ", "data, ", "data partition mtdb"),
         ("phy_init", "phy_init_phy_init_", "at most 16"),
+        ("data, undefined", "data, undefind", "type or subtype that ESP-IDF does not know"),
         ("phy_init", "nvs", "a name of its own"),
         ("0x370000, 0x50000", "0x370000, 0x10000", "smaller than 32 sectors"),
         ("nvs,      data, nvs,       0x9000", "nvs,      data, nvs,       0x8000", "before the end"),
