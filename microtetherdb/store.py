@@ -117,12 +117,44 @@ class Store:
 
     def _repeat(self):
         # Do again what came after the last commit.
+        self._change(self._redo.items())
+
+    def _change(self, changes):
         tree = self._tree
-        for key, value in self._redo.items():
+        for key, value in changes:
             if value is not None:
                 tree[key] = value
             elif key in tree:
                 del tree[key]
+
+    # What is to be done again is entered before the tree is changed: afterwards there may be no RAM for it, and a
+    # change list would be split.
+
+    def _note(self, changes):
+        redo = self._redo
+        was = [redo.get(key, redo) for key, value in changes]
+        n = 0
+        try:
+            for key, value in changes:
+                n += 1
+                redo[key] = value
+        except BaseException:
+            self._forget(changes, was, n)
+            raise
+        return was
+
+    def _forget(self, changes, was, n):
+        # Take back the first n, the last first.
+        while n:
+            n -= 1
+            self._take_out(changes[n][0], was[n])
+
+    def _take_out(self, key, was):
+        redo = self._redo
+        if was is not redo:
+            redo[key] = was
+        else:
+            redo.pop(key, None)
 
     def _reraise(self, error):
         # The stream keeps the reason that C code can only tell as a number.
@@ -155,12 +187,15 @@ class Store:
         if key[0]:  # the database's own state is written on a full medium too, as deletes are
             self._reserve(n + 2 * self.pagesize)
         self._scan = None
+        redo = self._redo
+        was = redo.get(key, redo)
+        redo[key] = value
         try:
             self._tree[key] = value
         except BaseException as e:
+            self._take_out(key, was)
             self._undo(e)
             return self._put_log(key, value)
-        self._redo[key] = value
         self.log.step()
         if self.mirror is not None:
             self.mirror(key, value)
@@ -230,20 +265,14 @@ class Store:
         if self._tree is None:
             self.recover()
         self._reserve_for(need, len(changes))
-        tree = self._tree
         self._scan = None
+        was = self._note(changes)
         try:
-            for key, value in changes:
-                if value is not None:
-                    tree[key] = value
-                elif key in tree:
-                    del tree[key]
+            self._change(changes)
         except BaseException as e:
+            self._forget(changes, was, len(changes))
             self._undo(e)
             return self.apply(changes)
-        redo = self._redo
-        for key, value in changes:
-            redo[key] = value
         self.log.step()
         if self.mirror is not None:
             for key, value in changes:
@@ -318,12 +347,15 @@ class Store:
             return self._delete_log(key)
         self._reserve_for(0, 1)
         self._scan = None
+        redo = self._redo
+        was = redo.get(key, redo)
+        redo[key] = None
         try:
             del self._tree[key]
         except BaseException as e:
+            self._take_out(key, was)
             self._undo(e)
             return self._delete_log(key)
-        self._redo[key] = None
         self.log.step()
         if self.mirror is not None:
             self.mirror(key, None)
