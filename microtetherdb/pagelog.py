@@ -211,7 +211,9 @@ class PageLog(io.IOBase):
             self._lost(page)
 
     def _fetch(self, pos):
-        # Read the frame at `pos`: its size, or 0 if it is damaged.
+        # Read the frame at `pos`: its size, or 0 if it is damaged or (position 0) not there.
+        if not pos:
+            return 0
         n = self._read(pos, self._in)
         end = (self._words[1] & 0xFFFF) + _HEAD
         return end if end <= n and crc32(self._in[4:end]) == self._words[0] else 0

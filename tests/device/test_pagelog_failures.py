@@ -17,6 +17,16 @@ def same(db, model):
     assert got == model, (len(got), len(model))
 
 
+# Pages that are in the tree's cache only, and on no medium yet, are no problem of the medium's.
+for target in (Flash(16), "new.db"):
+    db = MicroTetherDB(target, in_memory=False)
+    for i in range(3):
+        db.put("k%d" % i, {"pad": "p" * 1200})
+    report = db.check()
+    assert report["ok"] and report["records"] == 3, report
+    db.close()
+os.remove("new.db")
+
 # Transient errors of every kind, fewer in a row than max_retries.
 flash = Flash(16)
 db = MicroTetherDB(flash, in_memory=False, max_retries=3, retry_delay=0)
