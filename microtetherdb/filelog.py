@@ -83,8 +83,8 @@ class FileMedium:
         self._fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
         self._commit_at = 0
         self.seq = 0
-        found = self._header(path)
-        if found is None and self._header(self._new) is None and not create:
+        self._found = self._header(path)
+        if self._found is None and self._header(self._new) is None and not create:
             raise OSError(_ENOENT)
 
     # File system
@@ -531,7 +531,7 @@ class FileMedium:
 
     def wants_checkpoint(self, log, closing):
         """Tell whether opening would read much."""
-        return self.end - self.checkpoint_end > 2048 + 1024 * len(log.table)
+        return self.end - self.checkpoint_end > 1024 + 512 * len(log.table)
 
     # Opening
 
@@ -552,7 +552,9 @@ class FileMedium:
         self.pace = 0
         self.checkpoint_end = 0
         self._resume_from = 0
-        main = self._header(self._path)
+        main, self._found = self._found, None
+        if main is None:
+            main = self._header(self._path)
         new = self._header(self._new)
         if main is None and new is None:
             self._main = _BIT
@@ -580,6 +582,10 @@ class FileMedium:
         self._bit = (seq & 1) << 29
         self._open_reader(self._bit >> 29, path)
         self._written = self._seen = self.end = self._size(path)
+
+    def closed_at(self):
+        """Return where the newest commit lies if the file was closed, or 0."""
+        return self._bit | self.end - 28 if self.end >= _HEADER + 28 else 0
 
     def windows(self, size):
         """Yield (position, length) of pieces of the log, from the newest backwards."""
@@ -640,7 +646,6 @@ class FileMedium:
             self._written = self._seen = self.end = self._size(self._path)
         if self._old >= 0 and not self._span:
             self._replace()
-        self._space()
         self._aim()
         if not last_end:
             # No commit: begin anew, over what is there.

@@ -38,7 +38,7 @@ def recover(log):
         if not medium.older():
             medium.settle(0, 0)
             return
-    span, start = _span_and_checkpoint(log, newest)
+    span, start = _span_and_checkpoint(log)  # of the frame that was read last
     medium.chain(span, newest)
     first = medium.first()
     while True:
@@ -62,8 +62,7 @@ def recover(log):
     medium.settle(end, log.checkpoint)
 
 
-def _span_and_checkpoint(log, commit):
-    log.load(commit)
+def _span_and_checkpoint(log):
     frame = log.frame_loaded()
     return unpack_from("<H", frame, 6)[0], unpack_from("<I", frame, 16)[0]
 
@@ -78,7 +77,9 @@ def _skipped(skips, pos):
 def _commits(log):
     # Positions of commits that are whole, from the newest backwards, found by their kind.
     medium = log.medium
-    seen = None
+    seen = medium.closed_at()
+    if seen and _is_commit(log, seen):
+        yield seen
     for pos, n in medium.windows(_WINDOW):
         view = memoryview(log.frame_loaded())[: n + 11]
         got = medium.read(pos, view)
@@ -91,11 +92,14 @@ def _commits(log):
             at = pos + i - 8
             if at <= 0 or at == seen:
                 continue
-            word, size, good = log.load(at)
-            if good and word == _COMMIT and size == _COMMIT_SIZE:
-                if unpack_from("<I", log.frame_loaded(), 24)[0] == medium.seq_at(at):
-                    seen = at
-                    yield at
+            if _is_commit(log, at):
+                seen = at
+                yield at
+
+
+def _is_commit(log, at):
+    word, size, good = log.load(at)
+    return good and word == _COMMIT and size == _COMMIT_SIZE and unpack_from("<I", log.frame_loaded(), 24)[0] == log.medium.seq_at(at)
 
 
 def _scan(log, start, stop, skips):
@@ -178,7 +182,7 @@ def _scan(log, start, stop, skips):
 def _table(log, i, frame):
     table = log.table
     while i >= len(table):
-        table.append(array("I", bytes(512)))
+        table.append(None if i == len(table) else array("I", bytearray(512)))
     n = unpack_from("<H", frame, 6)[0]
-    table[i] = array("I", bytes(memoryview(frame)[_HEAD : _HEAD + 512]))
+    table[i] = array("I", frame[_HEAD : _HEAD + 512])  # a bytearray: bytes would be hashed
     log.pages = max(log.pages, 128 * i + n)
