@@ -6,6 +6,7 @@ from micropython import const
 
 from . import keys, lock, record
 
+_PAGES = const(1)  # written in one piece of a flush in the background
 _SLICE = const(2)  # expired records removed after one operation
 _MUCH = const(4096)  # bytes of pages that a commit of the log's own must write to count as a flush
 _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
@@ -146,6 +147,22 @@ def commit(db):
     store.commit()
 
 
+def flush_piece(db):
+    """A piece of a flush in the background, with the lock held; True if there is more of it."""
+    if db._store.write_some(_PAGES):
+        return True
+    commit(db)
+    return False
+
+
+def flush_due(db):
+    """A piece of a flush if enough operations were made, with the lock held; True if it did one."""
+    if db._store.ram or db._made < db._due:
+        return False
+    flush_piece(db)
+    return True
+
+
 def early(db, store):
     """A commit that the log needs; one of several kilobytes counts as a flush, and the rhythm goes on from there."""
     much = store.log.grown > _MUCH
@@ -164,8 +181,11 @@ def flush(db):
         db._lock.release()
 
 
-def expire(db, limit):
-    """Remove expired records, at most `limit` (0: all), with the lock held; returns how many."""
+def expire(db, limit, flush=True):
+    """Remove expired records, at most `limit` (0: all), with the lock held; returns how many.
+
+    `flush`: in the rhythm of the other operations; if False, the caller does it, as a piece of work of its own.
+    """
     db._clock.tick()
     n = 0
     store = db._store
@@ -185,7 +205,7 @@ def expire(db, limit):
         n += 1
         db._made += 1
         db._deletes += 1
-        if not store.ram and db._made >= db._due:
+        if flush and not store.ram and db._made >= db._due:
             commit(db)
     db._expired += n
     if not n:
@@ -203,11 +223,11 @@ def sweep(db):
 def cleanup_steps(db):
     """Remove every expired record now; returns how many."""
     n = 0
-    while True:
-        if not expire(db, 1):
-            break
+    while expire(db, 1, False):
         n += 1
         yield
+        while flush_due(db):
+            yield
     while db._expiry is not None and db._expiry.sweep(db._store):
         yield
     return n

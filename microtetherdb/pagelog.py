@@ -38,6 +38,7 @@ _DHEAD = const(18)  # the same, position of the base, bytes kept from its end
 COMMIT_SIZE = const(28)
 _COMMIT_SIZE = const(28)
 _EIO = const(5)
+_EAGAIN = const(11)
 _EINVAL = const(22)
 _ENOSPC = const(28)
 
@@ -85,10 +86,11 @@ class PageLog(io.IOBase):
         self.pagesize = size = medium.pagesize
         self.error = None  # exception behind the last negative errno
         self.dead = False  # True: the tree is being thrown away, write nothing
+        self.allowance = -1  # pages that may still be written before `write` says EAGAIN; below 0: any number
         self.before_compaction = None  # called when room can only be made after a commit
         self._frame = bytearray(size + _DHEAD)  # frame to append
         self._out = memoryview(self._frame)
-        self._words = array("I", bytes((size + _DHEAD + 3) // 4 * 4))  # frame read: checksum, length and head, kind and page
+        self._words = array("I", bytearray((size + _DHEAD + 3) // 4 * 4))  # frame read: checksum, length and head, kind and page
         self._loaded = uctypes.bytearray_at(uctypes.addressof(self._words), size + _DHEAD)
         self._in = memoryview(self._loaded)
         self._page = None  # page buffer, for what is not a whole page of the tree's
@@ -170,6 +172,9 @@ class PageLog(io.IOBase):
         n = len(buf)
         if self.dead:
             return n
+        if not self.allowance:
+            return -_EAGAIN
+        self.allowance -= 1
         try:
             if n != self.pagesize or self.broken:
                 raise self.error or OSError(_EINVAL)
@@ -374,7 +379,7 @@ class PageLog(io.IOBase):
         table = self.table
         i = page >> 7
         while i >= len(table):
-            table.append(array("I", bytes(512)))
+            table.append(array("I", bytearray(512)))
         table[i][page & 127] = pos
         if page >= self.pages:
             self.pages = page + 1

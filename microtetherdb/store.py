@@ -483,6 +483,24 @@ class Store:
         self._redo.clear()
         self._cleared = False
 
+    def write_some(self, pages):
+        """Write at most `pages` changed pages ahead of the next commit, which then has less to do; True if there are more."""
+        log = self.log
+        if log is None or not self._redo or self._tree is None:
+            return False
+        log.allowance = pages
+        try:
+            if not self._tree.flush():
+                return False
+            if log.error is None:
+                return True  # Berkeley DB stops at the first page that the log does not take, and goes on from there
+            self._reraise(OSError(5))
+        except BaseException as e:
+            self._undo(e)
+            return True
+        finally:
+            log.allowance = -1
+
     def dirty(self):
         """Tell whether there is something to commit."""
         return bool(self._redo)

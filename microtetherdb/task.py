@@ -64,7 +64,8 @@ async def run(db):
                 dirty_at = now
             elif time.ticks_diff(now, dirty_at) >= _FLUSH_MS:
                 dirty_at = None
-                _piece(db, _flush)
+                while _piece(db, _flush):
+                    await asyncio.sleep_ms(0)
         else:
             dirty_at = None
         if time.ticks_diff(now, db._checked) >= db._check_ms:
@@ -98,13 +99,13 @@ def _piece(db, work):
 def _flush(db):
     from . import lifecycle
 
-    lifecycle.commit(db)
+    return lifecycle.flush_piece(db)
 
 
 def _expire(db):
     from . import lifecycle
 
-    return lifecycle.expire(db, 1) or db._expiry is not None and db._expiry.sweep(db._store)
+    return lifecycle.flush_due(db) or lifecycle.expire(db, 1, False) or db._expiry is not None and db._expiry.sweep(db._store)
 
 
 def _sweep(db):

@@ -3,7 +3,7 @@
 from micropython import const
 
 BOARD = "RPI_PICO"
-DEFAULTS = {}
+DEFAULTS = {"btree_cachesize": 6144}  # twelve pages: with fewer, a record with tags is in and out of the cache again and again
 BTREE_MENDED = True  # by ports/btree: no record size has to be avoided
 
 _DATABASE = const(0x50000)  # bytes, checked against flash.csv by the build

@@ -47,9 +47,9 @@ most = []
 expire = lifecycle.expire
 
 
-def watched(db, limit):
+def watched(db, limit, *flush):
     assert 0 < limit <= 16, limit
-    n = expire(db, limit)
+    n = expire(db, limit, *flush)
     most.append(n)
     return n
 
