@@ -199,9 +199,9 @@ def purge(db, key, flag):
         raise TypeError("delete: key and purge=True exclude each other")
     from . import ranges
 
-    n = ranges.count(db)
     db._enter()
     try:
+        n = ranges.counted(db)
         store = db._store
         kept = [(index, index.flags, index.ready) for index in (db._indexes or {}).values()]
         store.clear()

@@ -6,7 +6,7 @@ new one). Records are given in the order of their keys, by an index in the order
 """
 
 from . import keys as _keys
-from .query import Query, too_deep
+from .query import Query, check_flag, too_deep
 
 
 class Cursor:
@@ -83,4 +83,5 @@ class Cursor:
 
 def find(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
     """Return a `Cursor` over the matches."""
+    check_flag(keys, "keys")
     return Cursor(db, Query(q, sort, skip, limit, fields), keys)

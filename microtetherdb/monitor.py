@@ -5,9 +5,9 @@ def stats(db):
     """Return counts as a dict: operations, flushes, records, TTLs, RAM or flash (docs/api.md)."""
     from . import ranges
 
-    records = ranges.count(db)
     db._enter()
     try:
+        records = ranges.counted(db)
         store = db._store
         out = {
             "name": db._name,

@@ -117,8 +117,15 @@ def _cut(matches, skip, limit):
             yield None
 
 
+def check_flag(value, name):
+    """Raise `TypeError` unless `value` is True or False."""
+    if value is not True and value is not False:
+        raise TypeError("%s: bool, not %s" % (name, type(value).__name__))
+
+
 def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
     """Return the list of matching documents, with `keys=True` of (key, document)."""
+    check_flag(keys, "keys")
     compiled = Query(q, sort, skip, limit, fields)
     db._enter()
     try:

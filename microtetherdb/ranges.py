@@ -71,15 +71,20 @@ def count(db):
     """Return the number of records that have not expired."""
     db._enter()
     try:
-        if db._expiry is not None:
-            from . import lifecycle
-
-            lifecycle.expire(db, 0)
-        if db._counted is None or db._counted[1] != db._made:
-            n = 0
-            for _ in db._store.scan(_keys.USER, None, 1):
-                n += 1
-            db._counted = (n, db._made)
-        return db._counted[0]
+        return counted(db)
     finally:
         db._lock.release()
+
+
+def counted(db):
+    """As `count`, with the lock held."""
+    if db._expiry is not None:
+        from . import lifecycle
+
+        lifecycle.expire(db, 0)
+    if db._counted is None or db._counted[1] != db._made:
+        n = 0
+        for _ in db._store.scan(_keys.USER, None, 1):
+            n += 1
+        db._counted = (n, db._made)
+    return db._counted[0]

@@ -38,7 +38,7 @@ BAD_TAGS = [(T, v) for v in (5, 1.5, "x", b"x", {"x": 1}, {"x"}, True, Thing(), 
     (V, v) for v in ([""], ["x", ""], ["t" * 129], ["ä" * 65], ["t" * 9000], ["t%d" % i + "t" * 120 for i in range(70)])
 ]
 BAD_BOUND = NOT_STR
-BAD_FLAG = [(T, v) for v in (5, "yes", "", [], {}, Thing(), 1.0)]
+BAD_FLAG = [(T, v) for v in (5, 1, 0, None, "yes", "", [], {}, Thing(), 1.0)]
 BAD_CHANGES = [(E, v) for v in (None, 5, 1.5, True, b"x", ["a"], ("a", 1), "text", Thing(), "", {"": 1}, {"a..b": 1}, {"$set": 5}, {"$unknown": {"a": 1}},
                                 {"$inc": {"n": "1"}}, {"$inc": {"n": NAN}}, {"n": NAN}, {"n": b"x"}, {"n": cyclic_list}, {5: 1}, {"n": "x" * 8200}, {"n": deep},
                                 {"$set": {"a": 1}, "$inc": {"a": 1}}, {"n": {"a": Thing()}}, {"$rename": {"n": 5}}, {"$push": {"n": 1}})]  # fmt: skip
@@ -90,6 +90,11 @@ TABLE = [
     ("keys(end)", "end", lambda db, v: db.keys(None, v), BAD_BOUND),
     ("values(prefix)", "prefix", lambda db, v: db.values(prefix=v), BAD_BOUND),
     ("items(start)", "start", lambda db, v: db.items(start=v), BAD_BOUND),
+    ("items(end)", "end", lambda db, v: db.items(end=v), BAD_BOUND),
+    ("values(start)", "start", lambda db, v: db.values(v), BAD_BOUND),
+    ("values(end)", "end", lambda db, v: db.values(end=v), BAD_BOUND),
+    ("keys(prefix)", "prefix", lambda db, v: db.keys(prefix=v), BAD_BOUND),
+    ("items(prefix)", "prefix", lambda db, v: db.items(prefix=v), BAD_BOUND),
     ("put_batch(items)", "items", lambda db, v: db.put_batch(v), [(T, v) for v in (None, 5, "x", b"x", {"a": 1}, {1}, True, Thing())]),
     ("put_batch([.. bad])", "items[1]", lambda db, v: db.put_batch([DOC, v, DOC]), BAD_DATA),
     ("put_batch([(bad key)])", "items[2]", lambda db, v: db.put_batch([DOC, ("a", {"n": 9}), (v, DOC)]), [i for i in BAD_KEY if isinstance(i[1], str)]),
@@ -99,6 +104,7 @@ TABLE = [
     ("put_batch(ttls) count", "ttls", lambda db, v: db.put_batch([DOC, DOC], v), [(V, v) for v in ([], [1], [1, 2, 3], (1,))]),
     ("put_batch(tags)", "tags", lambda db, v: db.put_batch([DOC, DOC], None, v), [(E, v) for _, v in BAD_TAGS[:-1]]),
     ("put_batch(tags) count", "tags", lambda db, v: db.put_batch([DOC, DOC], None, v), [(V, v) for v in ([["x"]], [["x"], None, ["y"]])]),
+    ("put_batch(tags=[])", "tags", lambda db, v: db.put_batch([DOC, DOC], None, [["x"], v]), [i for i in BAD_TAGS[:-1] if not isinstance(i[1], str)]),
     ("put_batch(tags=[])", "items[1]", lambda db, v: db.put_batch([DOC, DOC], None, [["x"], v]), [i for i in BAD_TAGS if not isinstance(i[1], str)]),
     ("delete_batch", "keys", lambda db, v: db.delete_batch(v), [(T, v) for v in (None, 5, "a", b"a", bytearray(b"a"), True, 1.5, Thing())]),
     ("delete_batch([bad])", "keys[1]", lambda db, v: db.delete_batch(["a", v]), BAD_KEY + [(T, None)]),
@@ -114,6 +120,14 @@ TABLE = [
     ("query(limit=)", "limit", lambda db, v: db.query({}, limit=v), BAD_WHOLE + [(E, None)]),
     ("find(limit=)", "limit", lambda db, v: list(db.find({}, limit=v)), BAD_WHOLE),
     ("query(fields=)", "fields", lambda db, v: db.query({}, fields=v), BAD_FIELDS),
+    ("find(fields=)", "fields", lambda db, v: db.find({}, fields=v), BAD_FIELDS),
+    ("find(skip=)", "skip", lambda db, v: db.find({}, skip=v), BAD_WHOLE),
+    ("find(sort=)", "sort", lambda db, v: db.find({}, sort=v), BAD_SORT),
+    ("explain(sort=)", "sort", lambda db, v: db.explain({}, sort=v), BAD_SORT),
+    ("explain(skip=)", "skip", lambda db, v: db.explain({}, skip=v), BAD_WHOLE),
+    ("explain(limit=)", "limit", lambda db, v: db.explain({}, limit=v), BAD_WHOLE),
+    ("query(keys=)", "keys", lambda db, v: db.query({}, keys=v), BAD_FLAG),
+    ("find(keys=)", "keys", lambda db, v: db.find({}, v), BAD_FLAG),
     ("create_index", "path", lambda db, v: db.create_index(v), BAD_PATH),
     ("create_index of an operator", "$n", lambda db, v: db.create_index(v), [(Q, "$n")]),
     ("drop_index", "path", lambda db, v: db.drop_index(v), BAD_PATH[:-1]),
@@ -124,8 +138,8 @@ TABLE = [
 BAD_NUMBER = [(T, v) for v in ("5", b"5", None, [], {}, True, Thing())] + [(V, v) for v in (-1, NAN, INF, -INF, 1 << 40, 1e30)]
 CONSTRUCTOR = {
     "filename": [(T, v) for v in (5, None, b"x.db", ["x"], {}, True, 1.5, Thing())] + [(V, ""), (V, "a\0b.db")],
-    "in_memory": [(T, v) for v in (5, None, "yes", [], {}, Thing())],
-    "adaptive_threshold": [(T, v) for v in (5, None, "yes", [], {}, Thing())],
+    "in_memory": BAD_FLAG,
+    "adaptive_threshold": BAD_FLAG,
     "ram_percentage": BAD_NUMBER + [(V, 0), (V, 91), (V, 0.5)],
     "max_retries": BAD_NUMBER[:-5] + [(T, 1.5), (V, 101), (T, NAN)],
     "retry_delay": BAD_NUMBER + [(V, 61)],

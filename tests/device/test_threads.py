@@ -47,6 +47,26 @@ for file in (False, True):
     if file:
         os.remove("th.db")
 
+# a purge counts what it removes: nothing that another thread puts meanwhile is missed
+db = MicroTetherDB(ram_percentage=50)
+done = []
+
+
+def fill():
+    try:
+        for i in range(6000):
+            db.put("k%d" % i, i)
+    finally:
+        done.append(True)
+
+
+_thread.start_new_thread(fill, ())
+removed = 0
+while not done:
+    removed += db.delete(purge=True)
+assert removed + len(db) == 6000, (removed, len(db))
+db.close()
+
 db = MicroTetherDB(lock_timeout=0.2)
 db._lock.acquire()  # as another thread's long operation would
 t = time.ticks_ms()
