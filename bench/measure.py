@@ -198,11 +198,11 @@ def sizes():
     return out
 
 
-PICO_RUNS = (("ops.py", "60 1 ram synthetic"), ("ops.py", "60 1 ram weather.csv"), ("latency.py", "ram 24 synthetic"), ("latency.py", "region 24 synthetic"), ("latency.py", "region 24 weather.csv"))  # fmt: skip
+PICO_RUNS = (("opened.py", "ram"), ("opened.py", "region"), ("ops.py", "60 1 ram synthetic"), ("ops.py", "60 1 ram weather.csv"), ("latency.py", "ram 24 synthetic"), ("latency.py", "region 24 synthetic"), ("latency.py", "region 24 weather.csv"))  # fmt: skip
 
 
 def pico():
-    """Times and stalls on the emulated RPI_PICO; its clock is the chip's, 125 MHz."""
+    """Times, stalls and RAM of opening on the emulated RPI_PICO; its clock is the chip's, 125 MHz."""
     sys.path.insert(0, str(ROOT / "tests"))
     import emulator
 

@@ -96,7 +96,8 @@ def ram(r):
     cases = {}
     for row in r["ram"]["cases"]:
         cases.setdefault(row["case"], {})[SOURCE[row.get("data", "synthetic")]] = row["bytes"]
-    return table(["what", "bytes", "weather readings"], [[name, by.get("synthetic"), by.get("weather")] for name, by in cases.items()])
+    board = {row["case"]: row["bytes"] for row in r.get("pico", ()) if row["bench"] == "ram"}
+    return table(["what", "UNIX32", "weather readings", "RPI_PICO"], [[name, by.get("synthetic"), by.get("weather"), board.get(name)] for name, by in cases.items()])
 
 
 def largest(r):
