@@ -174,7 +174,7 @@ def make_room(log, nbytes):
     medium = log.medium
     if log.live + nbytes > medium.capacity():
         raise DBFull("%d bytes do not fit: %d of %d are in use" % (nbytes, log.live, medium.capacity()))
-    if log.grown:
+    if log.grown or log.reserved > nbytes:
         _commit(log)
         if log.grown:
             raise DBFull("no room before the next commit")

@@ -79,13 +79,18 @@ class FileMedium:
         self._hbuf = bytearray(_HEADER)
         self.syncs = self.bytes_written = self.bytes_read = 0
         self._asked = 0
-        self._posix = False
+        self.posix = False  # the file system of a computer
         self._fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
         self._commit_at = 0
         self.seq = 0
         self._found = self._header(path)
-        if self._found is None and self._header(self._new) is None and not create:
-            raise OSError(_ENOENT)
+        if self._found is None and self._header(self._new) is None:
+            if not create:
+                raise OSError(_ENOENT)
+            try:
+                self._size(self._folder())  # which file system this is
+            except OSError:
+                pass  # FAT does not know "."
 
     # File system
 
@@ -141,10 +146,14 @@ class FileMedium:
     def _size(self, path):
         stat = self._do(os.stat, path)
         if stat[1]:  # an inode number: neither littlefs nor FAT
-            self._posix = self.reads_ahead = True
+            self.posix = self.reads_ahead = True
             self.deltas = False
             self._fsblock = 0
         return stat[6]
+
+    def _folder(self):
+        i = self._path.rfind("/")
+        return "." if i < 0 else self._path[:i] or "/"
 
     def _open_reader(self, i, path):
         self._files[i] = self._open_file(path, "rb")
@@ -170,7 +179,7 @@ class FileMedium:
             if off >= self._written:
                 return self._read_buffer(off - self._written, view)
             self._see()
-        if not self._posix:
+        if not self.posix:
             return self._read_on(pos >> 29, off, view)
         f = self._files[pos >> 29]
         f.seek(off)
@@ -315,7 +324,7 @@ class FileMedium:
             self._do(self._out.flush)
             self.syncs += 1
             self._seen = 0  # the reader's last block may be given away now
-            if not self._posix:
+            if not self.posix:
                 # littlefs 2.8 knows only from opening a file whether its folder's block takes another entry
                 # without being written anew, and if it was full then, writes it anew at each sync.
                 self._close_out()
@@ -467,11 +476,10 @@ class FileMedium:
         # Only when no file is open for writing or it was just synced: littlefs counts it twice else.
         if self._free is None:
             self._asked = self.bytes_written
-            i = self._path.rfind("/")
             try:
-                s = self._do(os.statvfs, "." if i < 0 else self._path[:i] or "/")
+                s = self._do(os.statvfs, self._folder())
                 self._free = min(s[1] * s[4], _MASK) if s[4] <= s[2] else 0
-                self._fsblock = 0 if self._posix or not 1024 <= s[0] <= 8192 else s[0]
+                self._fsblock = 0 if self.posix or not 1024 <= s[0] <= 8192 else s[0]
             except (OSError, AttributeError):
                 self._free = _MASK
         return self._free

@@ -73,6 +73,8 @@ def resolve(args, kw):
             raise TypeError("unknown argument: " + name)
         out[name] = kw[name]
     _check(out)
+    if "btree_cachesize" not in kw and len(args) <= 8 and hasattr(board(), "FILE_CACHE"):
+        out["file_cache"] = board().FILE_CACHE
     return out
 
 
@@ -156,7 +158,10 @@ def open_persistent(cfg):
         target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
     )
     try:
-        store = Store(log, log.pagesize, cfg["btree_cachesize"], log, _mended())
+        cachesize = cfg["btree_cachesize"]
+        if "file_cache" in cfg and log.medium.posix:
+            cachesize = max(cachesize, cfg["file_cache"])
+        store = Store(log, log.pagesize, cachesize, log, _mended())
         clock = Clock(True, store.get(keys.META))
     except BaseException:
         log.close()

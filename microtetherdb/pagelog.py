@@ -87,6 +87,7 @@ class PageLog(io.IOBase):
         self.error = None  # exception behind the last negative errno
         self.dead = False  # True: the tree is being thrown away, write nothing
         self.allowance = -1  # pages that may still be written before `write` says EAGAIN; below 0: any number
+        self.cache = 0  # bytes of changed pages that the tree may hold back until a commit
         self.before_compaction = None  # called when room can only be made after a commit
         self._frame = bytearray(size + _DHEAD)  # frame to append
         self._out = memoryview(self._frame)
@@ -106,6 +107,7 @@ class PageLog(io.IOBase):
         self.pages = 0
         self.live = 0  # bytes of frames that are needed
         self.grown = 0  # bytes appended since the last commit
+        self.reserved = 0  # bytes asked for since then
         self._run = 0  # checksum over the headers since the last commit
         self.last = 0  # position of the last commit
         self.checkpoint = 0  # commit from which opening reads; 0: from the beginning
@@ -430,7 +432,7 @@ class PageLog(io.IOBase):
         self.last = medium.append(out[:_COMMIT_SIZE])
         medium.sync()
         self._run = crc
-        self.grown = 0
+        self.grown = self.reserved = 0
         self.tree_wrote = False
         try:
             medium.release(self)
@@ -470,12 +472,15 @@ class PageLog(io.IOBase):
 
         Reclaims space if needed, after a commit by `before_compaction`.
         """
-        if self.medium.roomy(nbytes, self):
+        held = min(self.reserved, self.cache)
+        self.reserved += nbytes
+        if self.medium.roomy(nbytes + held, self):
             return
         from .compaction import make_room
 
         try:
             make_room(self, nbytes)
+            self.reserved += nbytes  # a commit may have come between
         except BaseException as e:
             if not isinstance(e, DBFull):
                 self._broke(e)

@@ -41,6 +41,7 @@ class RegionMedium:
     ordered = True  # what is written first is on the medium first
     deltas = True  # fewer bytes written are worth more reading
     reads_ahead = False  # reading more than is needed costs time
+    posix = False
 
     def __init__(self, dev, pagesize, create=True, max_retries=3, retry_delay=0.1, verify=True, reprogram=True):
         self._dev = dev
@@ -419,8 +420,10 @@ class RegionMedium:
 
     def capacity(self):
         """Return how many bytes of frames may be live."""
-        # An eighth is left for what is dead: the fuller a log, the more copying for each byte written.
-        return (self.count - len(self.bad) - _RESERVE - 2) * self.usable // 8 * 7
+        # The fuller a log, the more copying for each byte written: an eighth of what is not reserved is left for what is
+        # dead, and up to three sixteenths of large regions, on which too late a start would empty many sectors in one call.
+        n = self.count - len(self.bad) - _RESERVE - 2
+        return (n - n // 8 - max(0, n - 32) // 16) * self.usable
 
     def roomy(self, nbytes, log):
         """Tell whether `nbytes` more fit at once, leaving compaction its sectors."""

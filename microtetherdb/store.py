@@ -42,6 +42,7 @@ class Store:
             self._cachesize = cachesize + cachesize // 4
         else:
             log.before_compaction = self.commit  # space is freed by a commit
+            log.cache = cachesize
         self.put = self._put_ram if self.ram else self._put_log
         self._tree = None
         self._open()

@@ -3,6 +3,7 @@
 # time only, on a device in RAM. Prints one JSON line a result.
 # Arguments: documents, rounds, "ram", "file" or "region", "synthetic" or the path of the weather readings.
 
+import _mtdb_board
 import btree
 import gc
 import io
@@ -211,7 +212,8 @@ class Place:
     def direct(self):
         if self.medium == "ram":
             return Direct(None, EVERY, 1 << 20)  # as much cache as the library's tree has
-        return Direct("bench.tree", 20, 0)
+        # as much cache as the library takes on this medium
+        return Direct("bench.tree", 20, getattr(_mtdb_board, "FILE_CACHE", 0) if self.medium == "file" else 0)
 
 
 def once(place, keys, shuffled, documents, found):

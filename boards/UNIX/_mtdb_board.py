@@ -1,7 +1,10 @@
 """Storage defaults of this board."""
 
+import gc
+
 BOARD = "UNIX"
 DEFAULTS = {}
+FILE_CACHE = min(131072, gc.mem_free() // 16)  # btree_cachesize of files on the computer's own file system, unless given
 BTREE_MENDED = True  # by ports/btree: no record size has to be avoided
 
 
