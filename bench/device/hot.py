@@ -81,7 +81,7 @@ def library(ram):
     def open():
         if ram:
             return MicroTetherDB(ram_percentage=60)
-        return MicroTetherDB("hot.db", in_memory=False)
+        return MicroTetherDB("hot.db", in_memory=False, btree_cachesize=32)  # as on boards: what a page costs
 
     def put(db, keys, documents):
         put = db.put
