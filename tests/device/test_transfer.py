@@ -4,6 +4,7 @@
 import asyncio
 import io
 import os
+import sys
 import time
 from microtetherdb import MicroTetherDB, transfer
 from expect import raises
@@ -82,7 +83,7 @@ for ram in (True, False):
         raises(ValueError, "record 1", other.load, io.StringIO("nonsense\n"))
         raises(ValueError, "record 2", other.load, io.StringIO('{"_id":"ok","data":1}\n\n{"_id":5,"data":1}\n'))
         line = s.getvalue().split("\n")[0]
-        for end in range(1, len(line)):  # a transfer that broke off
+        for end in range(1, len(line), 1 if sys.platform != "rp2" else 11):  # a transfer that broke off
             raises(ValueError, "record 1", other.load, io.StringIO(line[:end]))
         raises(TypeError, "stream", other.load, "path")
     raises(TypeError, "stream", db.dump, "path")
