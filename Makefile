@@ -26,7 +26,7 @@ test: tools data ## build what the tests need and run all of them
 	@$(PYTHON) ci/build.py UNIX UNIX32 stock RPI_PICO RPI_PICO2
 	@$(VENV)/python -m pytest tests -q $(PYTEST_ARGS) $(ARGS)
 
-test-nightly: ## the same with the long versions
+test-nightly: ## the same with the long versions: an hour and more (docs/storage.md)
 	@MTDB_NIGHTLY=1 $(MAKE) test
 
 bench: tools data ## measure; writes dist/bench.json and charts
