@@ -74,7 +74,7 @@ def instructions(r):
     names = dict.fromkeys(name for stretches in counts.values() for name in stretches if name != "scan")
     return table(
         ["operation", "direct", "RAM", "ratio", "file", "weather: direct", "RAM", "ratio", "file"],
-        [[n, counts["direct"].get(n), counts["ram"].get(n), ratio("ram", "direct", n), counts["file"].get(n),
+        [["query, each record" if n == "query" else n, counts["direct"].get(n), counts["ram"].get(n), ratio("ram", "direct", n), counts["file"].get(n),
           counts["weather direct"].get(n), counts["weather ram"].get(n), ratio("weather ram", "weather direct", n), counts["weather file"].get(n)]
          for n in names]
     )  # fmt: skip

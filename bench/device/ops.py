@@ -176,6 +176,7 @@ def put_expiring(db, keys, documents):
 
 def expire(db):
     assert db.cleanup(), "nothing expired"
+    db.flush()  # as the direct side does
 
 
 def remove(path):
