@@ -171,13 +171,35 @@ def build(target, n):
 serial = 0
 
 
+class Returns:
+    """A device that returns its errors, as littlefs wants it: an exception through its C code leaves it in disorder."""
+
+    def __init__(self, flash):
+        self.flash = flash
+
+    def _call(self, call, *args):
+        try:
+            return call(*args)
+        except OSError as e:
+            return -e.args[0]
+
+    def readblocks(self, *args):
+        return self._call(self.flash.readblocks, *args)
+
+    def writeblocks(self, *args):
+        return self._call(self.flash.writeblocks, *args)
+
+    def ioctl(self, *args):
+        return self._call(self.flash.ioctl, *args)
+
+
 def mounted(kind, flash):
     global serial
     if kind == "region":
         return flash, None
     serial += 1
     where = "/m%d" % serial
-    vfs.mount(vfs.VfsFat(flash) if kind == "FAT" else vfs.VfsLfs2(flash, progsize=256), where)
+    vfs.mount(vfs.VfsFat(flash) if kind == "FAT" else vfs.VfsLfs2(Returns(flash), progsize=256), where)
     return where + "/x.db", where
 
 
