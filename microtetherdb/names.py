@@ -24,6 +24,7 @@ import microtetherdb.indexscan
 import microtetherdb.keys
 import microtetherdb.lifecycle
 import microtetherdb.lock
+import microtetherdb.logstore
 import microtetherdb.many
 import microtetherdb.match
 import microtetherdb.methods
@@ -49,7 +50,7 @@ import microtetherdb.predicate
 import microtetherdb.prefilter
 import microtetherdb.project
 import microtetherdb.query
-import microtetherdb.ramstream
+import microtetherdb.ramstore
 import microtetherdb.ranges
 import microtetherdb.record
 import microtetherdb.recovery

@@ -122,8 +122,9 @@ import random
 from microtetherdb import MicroTetherDB
 
 random.seed(SEED)
-if "w.db" in os.listdir():
-    os.remove("w.db")
+for name in ("w.db", "w.db.new"):
+    if name in os.listdir():
+        os.remove(name)
 bad = (PAGE - 20) // 2 - 14
 db = MicroTetherDB("w.db", in_memory=RAM, btree_pagesize=PAGE, ram_percentage=60)
 if SEED % 2:

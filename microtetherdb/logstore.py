@@ -1,0 +1,289 @@
+"""The store of a persistent database: a tree on a page log.
+
+After a failure in the middle of a change the tree is opened anew at the last commit, and what was acknowledged since
+then, kept in RAM until it is committed, is applied again.
+"""
+
+from .store import Store
+
+len = len  # see database.py: a look-up by hash instead of a search
+
+
+class LogStore(Store):
+    """`log`: a `PageLog`."""
+
+    ram = False
+
+    def __init__(self, log, cachesize):
+        self.log = log
+        self._redo = {}
+        self._cleared = False  # every key was removed since the last commit
+        log.before_compaction = self.commit  # space is freed by a commit
+        log.cache = cachesize
+        # Key and value of exactly this size break Berkeley DB's page split (docs/format.md). Our own images have that
+        # mended, but files may be opened elsewhere.
+        super().__init__(log, log.pagesize, cachesize, (log.pagesize - 20) // 2 - 14)
+
+    def get(self, key):
+        """Return the value of a key, or None."""
+        if self._tree is None:
+            self.recover()
+        try:
+            return self._tree.get(key)
+        except BaseException as e:
+            self._broken(e)
+        return self.get(key)
+
+    # Failure and recovery
+
+    def _again(self, error):
+        # Whether the call may simply be done again after recovery, because what failed was not its own.
+        # Not after `clear`, which would be undone by that.
+        return self.log.again() and not self._cleared and isinstance(error, Exception)
+
+    def _broken(self, error):
+        # C code was left in the middle: what it has in RAM is not to be trusted.
+        again = self._again(error)
+        self._drop()
+        if not again:
+            self._reraise(error)
+
+    def recover(self):
+        """Bring the tree back to all that was acknowledged."""
+        while True:
+            self._drop()
+            self._cleared = False
+            self.log.rollback()
+            self._open()
+            try:
+                self._repeat()
+                self.log.error = None
+                return
+            except BaseException as e:
+                again = self._again(e)
+                self._drop()
+                if not again:
+                    raise  # the next call tries again
+
+    def _repeat(self):
+        # Do again what came after the last commit.
+        self._change(self._redo.items())
+
+    def _change(self, changes):
+        tree = self._tree
+        for key, value in changes:
+            if value is not None:
+                tree[key] = value
+            elif key in tree:
+                del tree[key]
+
+    # What is to be done again is entered before the tree is changed: afterwards there may be no RAM for it, and a
+    # change list would be split.
+
+    def _note(self, changes):
+        redo = self._redo
+        was = [redo.get(key, redo) for key, value in changes]
+        n = 0
+        try:
+            for key, value in changes:
+                n += 1
+                redo[key] = value
+        except BaseException:
+            self._forget(changes, was, n)
+            raise
+        return was
+
+    def _forget(self, changes, was, n):
+        # Take back the first n, the last first.
+        while n:
+            n -= 1
+            self._take_out(changes[n][0], was[n])
+
+    def _take_out(self, key, was):
+        redo = self._redo
+        if was is not redo:
+            redo[key] = was
+        else:
+            redo.pop(key, None)
+
+    def _undo(self, error):
+        # As `_broken`, with all that was acknowledged brought back at once.
+        log = self.log
+        again = self._again(error)
+        cause = log.error
+        try:
+            self.recover()
+        except Exception:
+            again = False  # the next call tries again
+        if not again:
+            log.error = cause
+            self._reraise(error)
+
+    # Changes
+
+    def put(self, key, value):
+        """Set one key (str or bytes), as `apply` does."""
+        if key.__class__ is str:
+            key = key.encode()
+        value = self._sized(key, value)
+        n = len(value)
+        if self._tree is None:
+            self.recover()
+        if key[0]:  # the database's own state is written on a full medium too, as deletes are
+            self._reserve(n + 2 * self.pagesize)
+        self._scan = None
+        redo = self._redo
+        was = redo.get(key, redo)
+        redo[key] = value
+        try:
+            self._tree[key] = value
+        except BaseException as e:
+            self._take_out(key, was)
+            self._undo(e)
+            return self.put(key, value)
+        self.log.step()
+        if self.mirror is not None:
+            self.mirror(key, value)
+
+    def _reserve(self, need):
+        from .errors import DBFull
+
+        try:
+            self.log.reserve(need)
+        except DBFull:
+            if self.on_full is None or not self.on_full():
+                raise
+            self.commit()
+            self.log.reserve(need)
+
+    def _reserve_for(self, need, n):
+        # A change list: what only deletes goes on, on a full medium, with what the log keeps for that.
+        more = 2 * self.pagesize * n
+        if need:
+            return self._reserve(need + more)
+        from .errors import DBFull
+
+        try:
+            self.log.reserve(more)
+        except DBFull:
+            pass
+
+    def apply(self, changes):
+        """Apply a list of (key, value), bytes, value None deletes; all or nothing.
+
+        Raises `DBFull` before anything is changed when there is no room for it.
+        """
+        need = self._padded(changes)
+        if self._tree is None:
+            self.recover()
+        self._reserve_for(need, len(changes))
+        self._scan = None
+        was = self._note(changes)
+        try:
+            self._change(changes)
+        except BaseException as e:
+            self._forget(changes, was, len(changes))
+            self._undo(e)
+            return self.apply(changes)
+        self.log.step()
+        if self.mirror is not None:
+            for key, value in changes:
+                self.mirror(key, value)
+
+    def delete(self, key):
+        """Remove one key (str or bytes); returns 0 or 1."""
+        if key.__class__ is str:
+            key = key.encode()
+        if self._tree is None:
+            self.recover()
+        try:
+            if key not in self._tree:
+                return 0
+        except BaseException as e:
+            self._broken(e)
+            return self.delete(key)
+        self._reserve_for(0, 1)
+        self._scan = None
+        redo = self._redo
+        was = redo.get(key, redo)
+        redo[key] = None
+        try:
+            del self._tree[key]
+        except BaseException as e:
+            self._take_out(key, was)
+            self._undo(e)
+            return self.delete(key)
+        self.log.step()
+        if self.mirror is not None:
+            self.mirror(key, None)
+        return 1
+
+    # Durability
+
+    def commit(self):
+        """Make everything acknowledged durable."""
+        log = self.log
+        if self._tree is None:
+            self.recover()
+        if not self._redo:
+            return
+        try:
+            if self._tree.flush():
+                self._reraise(OSError(5))
+            log.commit()
+        except BaseException as e:
+            self._undo(e)
+            return self.commit()
+        self._redo.clear()
+        self._cleared = False
+
+    def write_some(self, pages):
+        """Write at most `pages` changed pages ahead of the next commit, which then has less to do; True if there are more."""
+        log = self.log
+        if not self._redo or self._tree is None:
+            return False
+        log.allowance = pages
+        try:
+            if not self._tree.flush():
+                return False
+            if log.error is None:
+                return True  # Berkeley DB stops at the first page that the log does not take, and goes on from there
+            self._reraise(OSError(5))
+        except BaseException as e:
+            self._undo(e)
+            return True
+        finally:
+            log.allowance = -1
+
+    def dirty(self):
+        """Tell whether there is something to commit."""
+        return bool(self._redo)
+
+    def clear(self):
+        """Remove every key; the medium is empty at the next commit."""
+        self.commit()  # all or nothing: what fails before the next commit leaves what there is now
+        self._drop()
+        try:
+            self.log.clear()
+            self._open()
+        except BaseException as e:
+            self._undo(e)
+            return self.clear()
+        self._cleared = True
+
+    def restore(self):
+        """Go back to before `clear`, which nothing has committed yet."""
+        self._redo.clear()
+        self._drop()
+
+    def close(self):
+        """Commit and let go of the tree and its stream."""
+        try:
+            self.commit()
+        finally:
+            self._drop()
+            try:
+                if self._redo:  # the commit failed: nothing of it may be committed now
+                    self.log.rollback()
+            finally:
+                self.log.close()

@@ -1,0 +1,235 @@
+"""The store of a database in RAM.
+
+The tree's page cache is given the whole quota, so its pages live there, allocated one by one (no large block is ever
+needed), and the stream below stays empty until the quota is used up: the pages that it then takes in tell that the
+database is full. A change list that fails is changed back.
+"""
+
+import btree
+import io
+import sys
+import uctypes
+from micropython import const
+
+from .store import Store
+
+_SEEK = const(2)
+
+# mp_off_t of the seek request: 64 bits on 64-bit hosts and where off_t is 64 bits wide.
+_OFFSET = 8 if sys.maxsize > 1 << 31 else 4
+
+len = len  # see database.py: a look-up by hash instead of a search
+
+
+class RamStream(io.IOBase):
+    """A file of pages; `pages` is the number of pages it had to take in."""
+
+    def __init__(self, pagesize):
+        self._size = pagesize
+        self._pages = {}
+        self._pos = 0
+        self.pages = 0
+        self.on_spill = None  # called with each page taken in
+        self.dead = False  # True: the tree is being thrown away, write nothing
+
+    def another(self):
+        """Return a new, empty stream of the same kind."""
+        stream = RamStream(self._size)
+        stream.on_spill = self.on_spill
+        return stream
+
+    def ioctl(self, request, arg):
+        if request == _SEEK:
+            at = uctypes.bytearray_at(arg, _OFFSET + 4)
+            whence = at[_OFFSET]
+            if whence == 0:
+                self._pos = int.from_bytes(at[:_OFFSET], "little")
+            elif whence == 2:
+                # the size of the file: Berkeley DB asks once, when it opens
+                at[:_OFFSET] = b"\0" * _OFFSET
+                self._pos = 0
+        return 0
+
+    def readinto(self, buf):
+        page = self._pages.get(self._pos)
+        if page is None:
+            return 0
+        n = len(buf)
+        buf[:] = page[:n]
+        return n
+
+    def write(self, buf):
+        if self.dead:
+            return len(buf)
+        page = self._pages.get(self._pos)
+        if page is None:
+            page = bytearray(self._size)
+            self._pages[self._pos] = page
+            self.pages += 1
+            self.on_spill()
+        page[: len(buf)] = buf
+        return len(buf)
+
+
+class RamStore(Store):
+    """`stream`: a `RamStream`; `quota`: bytes."""
+
+    ram = True
+
+    def __init__(self, stream, pagesize, quota, bad):
+        self._quota = quota
+        self._left = quota // 3  # bytes of values until the quota is looked at
+        stream.on_spill = self._spilled
+        # the cache holds the tree; pages that are half empty may take a quarter more
+        super().__init__(stream, pagesize, quota + quota // 4, bad)
+
+    def _open(self):
+        super()._open()
+        self.get = self._tree.get
+
+    def _drop(self):
+        self.get = None
+        super()._drop()
+
+    def put(self, key, value):
+        """Set one key (str or bytes)."""
+        if self.bad:
+            value = self._sized(key, value)
+        self._left -= len(value)
+        if self._left < 0:
+            self._room(self._size(len(value) + len(key)))
+        self._scan = None
+        self._tree[key] = value
+        if self.mirror is not None:
+            self.mirror(key, value)
+
+    def apply(self, changes):
+        """Apply a list of (key, value), bytes, value None deletes; all or nothing.
+
+        Raises `DBFull` before anything is changed when there is no room for it.
+        """
+        need = self._padded(changes)
+        self.put_many([c[0] for c in changes], [c[1] for c in changes], need)
+
+    def put_many(self, keys, values, need, fresh=False):
+        """Set (or, value None, delete) many keys; all or nothing. Keys are str or bytes.
+
+        `need`: bytes that the tree grows by; `fresh`: none of the keys is in it yet.
+        """
+        self._left -= need
+        if need and self._left < 0:
+            self._room(need)
+        tree = self._tree
+        get = tree.get
+        self._scan = None
+        old = {}
+        i = 0
+        try:
+            for key in keys:
+                if not fresh:
+                    value = get(key)
+                    if value is not None:
+                        old[i] = value
+                value = values[i]
+                i += 1  # from here on the entry is to be taken back
+                if value is not None:
+                    tree[key] = value
+                elif i - 1 in old:
+                    del tree[key]
+        except BaseException as e:
+            self._take_back(keys, old, i)
+            self._reraise(e)
+        if self.mirror is not None:
+            for i, key in enumerate(keys):
+                self.mirror(key, values[i])
+
+    def _take_back(self, keys, old, n):
+        # Undo the first n changes of `put_many`, the last first.
+        tree = self._tree
+        while n:
+            n -= 1
+            key = keys[n]
+            if n in old:
+                tree[key] = old[n]
+            elif key in tree:
+                del tree[key]
+
+    def delete(self, key):
+        """Remove one key (str or bytes); returns 0 or 1."""
+        self._scan = None
+        try:
+            del self._tree[key]
+        except KeyError:
+            return 0
+        if self.mirror is not None:
+            self.mirror(key, None)
+        return 1
+
+    # Quota: estimated upwards on each put, counted when the estimate reaches it.
+
+    def _room(self, need):
+        # Raise DBFull unless `need` more bytes fit into the quota, expired records aside.
+        used = self.data_bytes() * 3 // 2 + need
+        if used > self._quota or self._stream.pages:
+            if self.on_full is not None and self.on_full():
+                used = self.data_bytes() * 3 // 2 + need
+            if used > self._quota:
+                from .errors import DBFull
+
+                self._left = 0
+                raise DBFull("RAM quota of %d bytes is used up" % self._quota)
+            if self._stream.pages:
+                self._rebuild()
+        # Short values cost more than their own bytes: look again after a third of what is left.
+        self._left = (self._quota - used) // 3
+
+    def _spilled(self):
+        self._left = -1
+
+    def _rebuild(self):
+        # Deletes left many pages nearly empty: copy what there is into a new tree.
+        stream = self._stream.another()
+        tree = btree.open(stream, pagesize=self.pagesize, cachesize=self._cachesize)
+        for key, value in self.scan():
+            tree[key] = value
+        self._drop()
+        self._stream = stream
+        self._tree = tree
+        self.get = tree.get
+
+    def data_bytes(self):
+        """Return the bytes that all keys and values take in the tree's pages."""
+        return sum(self._size(len(k) + len(v)) for k, v in self.scan())
+
+    def _size(self, n):
+        # Berkeley DB: 9 bytes of header and 2 of index; long values in pages of their own.
+        if n < (self.pagesize - 20) // 2 - 14:
+            return (n + 14) & ~3
+        return (n // (self.pagesize - 20) + 1) * (self.pagesize + 40) * 2 // 3
+
+    # Durability: there is none
+
+    def commit(self):
+        """Do nothing."""
+
+    def write_some(self, pages):
+        """Do nothing."""
+        return False
+
+    def dirty(self):
+        """Tell whether there is something to commit."""
+        return False
+
+    def clear(self):
+        """Remove every key."""
+        self._drop()
+        self._stream = self._stream.another()
+        self._left = self._quota // 3
+        self._open()
+
+    def restore(self):
+        """A purge in RAM is not undone: nothing fails in it after `clear`."""
+
+    def close(self):
+        """Let go of the tree and its stream."""
+        self._drop()
