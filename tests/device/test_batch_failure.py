@@ -1,5 +1,6 @@
 # boards: unix unix32 rp2
-# SPEC section 2: a batch is atomic; also when memory runs out in the middle of it, in RAM.
+# SPEC section 2: a batch is atomic; also when memory runs out in the middle of it, in RAM. Its generated keys are unique and in order.
+import os
 from microtetherdb import MicroTetherDB
 from expect import raises
 
@@ -63,4 +64,22 @@ check(old, lambda db: db.put_batch([("a", {"n": 10}), ("b", {"n": 20}), ("a", {"
 check(old, lambda db: db.put_batch([{"n": i} for i in range(5)]))
 check(old, lambda db: db.put_batch([("a", [1]), ("d", [2]), ("a", [3])]))
 check(old * 2 + [("b", 2), ("d", 4)], lambda db: db.delete_batch(["a", "b", "c", "nothing", "d"]))
+
+# generated keys, also where the counter of a session (six digits) comes to its end within a batch
+for medium in ({"ram_percentage": 50}, {"filename": "bf.db", "in_memory": False}):
+    with MicroTetherDB(**medium) as db:
+        made = [db.put(0)] + db.put_batch([1, {"n": 2}]) + db.put_batch([{"n": i} for i in range(3, 6)])
+        for left in range(4):
+            db._keys_made = 0xFFFFFF - left
+            made += db.put_batch([{"n": i} for i in range(3)]) + [db.put(9)]
+        assert len(set(made)) == len(made) == len(db) == 22 and all(len(k) == 12 for k in made), made
+        if not db._store.ram:
+            assert made == sorted(made) == list(db), made
+    if "filename" in medium:
+        with MicroTetherDB(**medium) as db:
+            assert db.put_batch([{"n": 1}])[0] > made[-1]
+for name in ("bf.db", "bf.db.new"):
+    if name in os.listdir():
+        os.remove(name)
+assert MicroTetherDB().put_batch([]) == []
 print("OK")
