@@ -57,7 +57,7 @@ def opened(where):
 
     if where is None:
         return MicroTetherDB(ram_percentage=50)
-    return MicroTetherDB(where, in_memory=False)
+    return MicroTetherDB(where, in_memory=False, btree_cachesize=32)
 
 
 def readings():

@@ -24,7 +24,7 @@ which = sys.argv[1]
 if which == "ram":
     a, b, c, db = opened(ram_percentage=50)
 elif which == "file":
-    a, b, c, db = opened(filename="opened.db", in_memory=False)
+    a, b, c, db = opened(filename="opened.db", in_memory=False, btree_cachesize=32)
 else:
     a, b, c, db = opened(filename="flash:", in_memory=False)
 db.put("k", {"n": 1})

@@ -95,7 +95,7 @@ def case_index():
 
 def case_file_ttl():
     remove("ram.db")
-    db = database(filename="ram.db", in_memory=False)
+    db = database(filename="ram.db", in_memory=False, btree_cachesize=32)
     _ttl(db, 0, 100)
     db.flush()
     a = used()
@@ -145,7 +145,7 @@ def _filled(**kw):
 
 def _filled_file():
     remove("ram.db")
-    return _filled(filename="ram.db", in_memory=False)
+    return _filled(filename="ram.db", in_memory=False, btree_cachesize=32)
 
 
 def _find(db):
