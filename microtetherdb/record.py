@@ -18,10 +18,10 @@ _HEADER = const(7)  # flags, line, seconds(4), fraction(1)
 
 # Types of a plain document's keys, and of its values (1: unless NaN or infinite): a look-up by hash is the cheapest way
 # to tell types apart. The last two are there for the size of the table.
-_KINDS = {str: {str: 0, int: 0, bool: 0, None.__class__: 0, float: 1, type: 1, object: 1}}
+KINDS = {str: {str: 0, int: 0, bool: 0, None.__class__: 0, float: 1, type: 1, object: 1}}
 
 
-def check_plain(data, kinds=_KINDS, int=int):
+def check_plain(data, kinds=KINDS, int=int):
     """Raise an exception of any kind unless a document is a dict of scalars without tags, as most are.
 
     A document's own "tags" are in the index of tags too.
