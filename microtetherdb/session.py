@@ -7,7 +7,13 @@ from . import keys
 
 def begin(db):
     """Return six hexadecimal digits that no generated key of this database begins with yet."""
-    return "%06x" % (_drawn() if db._store.ram else _counted(db))
+    if not db._store.ram:
+        n = _counted(db)
+    elif db._session:
+        n = int(db._session, 16) + 1  # its keys sort behind those made before
+    else:
+        n = _drawn() & 0x7FFFFF
+    return "%06x" % n
 
 
 def _drawn():
@@ -16,7 +22,7 @@ def _drawn():
     except AttributeError:
         import time
 
-        return time.ticks_cpu() & 0xFFFFFF
+        return time.ticks_cpu()
 
 
 def _counted(db):

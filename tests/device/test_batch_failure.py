@@ -73,8 +73,7 @@ for medium in ({"ram_percentage": 50}, {"filename": "bf.db", "in_memory": False}
             db._keys_made = 0xFFFFFF - left
             made += db.put_batch([{"n": i} for i in range(3)]) + [db.put(9)]
         assert len(set(made)) == len(made) == len(db) == 22 and all(len(k) == 12 for k in made), made
-        if not db._store.ram:
-            assert made == sorted(made) == list(db), made
+        assert made == sorted(made) == list(db), made
     if "filename" in medium:
         with MicroTetherDB(**medium) as db:
             assert db.put_batch([{"n": 1}])[0] > made[-1]
