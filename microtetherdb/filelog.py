@@ -231,8 +231,23 @@ class FileMedium:
 
     def ensure(self, n):
         """Make room in the buffer for `n` bytes."""
-        if self.end + n - self._written > self._limit_chunks * _CHUNK:
+        if self.end + n - self._written > len(self._chunks) * _CHUNK:
+            self._grow(n)
+
+    def _grow(self, n):
+        chunks = self._chunks
+        used = self.end - self._written
+        if used + n > self._limit_chunks * _CHUNK:
             self._spill()
+            used = 0
+        try:
+            while used + n > len(chunks) * _CHUNK:
+                chunks.append(bytearray(_CHUNK))
+        except MemoryError:
+            if not used:
+                raise
+            self._spill()  # short of RAM: go on with the chunks that there are
+            self._grow(n)
 
     def before_commit(self, n):
         """Make room for a commit of `n` bytes, which ends with a block of the file system if that is near.
@@ -274,8 +289,6 @@ class FileMedium:
         chunks = self._chunks
         while i < n:
             at = off % _CHUNK
-            if off // _CHUNK >= len(chunks):
-                chunks.append(bytearray(_CHUNK))
             m = min(n - i, _CHUNK - at)
             chunks[off // _CHUNK][at : at + m] = view[i : i + m]
             i += m

@@ -63,7 +63,7 @@ class LogStore(Store):
                 again = self._again(e)
                 self._drop()
                 if not again:
-                    raise  # the next call tries again
+                    self._reraise(e)  # the next call tries again
 
     def _repeat(self):
         # Do again what came after the last commit.

@@ -6,7 +6,7 @@ import random
 
 import vfs
 from flashsim import Flash
-from microtetherdb import MicroTetherDB
+from microtetherdb import MicroTetherDB, filelog
 from microtetherdb.filelog import _block_end
 
 for block in (4096, 2048):
@@ -55,4 +55,49 @@ for threshold in (1, 3, None):
     vfs.umount("/blocks")
     del db, medium, flash
     gc.collect()
+
+
+# Short of RAM for its buffer, the log writes what it has, sooner; with no piece of 1 KB at all, the put fails and nothing else does.
+for chunks in (0, 1, 3):
+    flash = Flash(64)
+    vfs.VfsLfs2.mkfs(flash, progsize=256)
+    vfs.mount(vfs.VfsLfs2(flash, progsize=256), "/short")
+    left = chunks
+
+    def scarce(n):
+        global left
+        if n == 1024:
+            if not left:
+                raise MemoryError
+            left -= 1
+        return bytearray(n)
+
+    db = MicroTetherDB("/short/a.db", in_memory=False)
+    db.put("first", {"n": 1})
+    db.flush()
+    db._store.log.medium._chunks.clear()
+    filelog.bytearray = scarce
+    held = ["first"]
+    for i in range(300):
+        try:
+            db.put("k%03d" % i, {"n": i, "pad": "x" * 60})
+            held.append("k%03d" % i)
+        except MemoryError:
+            assert not chunks
+    try:
+        db.flush()
+    except MemoryError:
+        assert not chunks
+    del filelog.bytearray
+    assert sorted(held)[-1] in db and (not chunks or len(held) == 301)
+    assert left == 0
+    db.flush()
+    copy = flash.copy()
+    vfs.mount(vfs.VfsLfs2(copy, progsize=256), "/copy")
+    with MicroTetherDB("/copy/a.db", in_memory=False) as other:
+        assert set(other) >= set(held) and other.check()["ok"], (chunks, set(held) - set(other))
+        assert all(other[k]["n"] == int(k[1:]) for k in other if k != "first")
+    vfs.umount("/copy")
+    db.close()
+    vfs.umount("/short")
 print("OK")
