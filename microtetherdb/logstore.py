@@ -114,7 +114,8 @@ class LogStore(Store):
         try:
             self.recover()
         except Exception:
-            again = False  # the next call tries again
+            if again:
+                raise  # this is what keeps the call from being done; the next one tries again
         if not again:
             log.error = cause
             self._reraise(error)

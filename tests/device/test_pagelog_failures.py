@@ -4,6 +4,7 @@
 import gc
 import os
 
+from expect import raises
 from flashsim import Flash
 from microtetherdb import DBCorrupt, MicroTetherDB, filelog, region
 
@@ -240,4 +241,24 @@ for original, flipped in ((Flash(16), flipped_region), ("flip.db", flipped_file)
     assert noticed["records"] > len(frames)  # the tree's own pages are refused at opening
 for name in ("flip.db", "flipped.db"):
     os.remove(name)
+# background work failed, and so does the recovery that the next calls try: they say why, not that the log is broken
+db = MicroTetherDB(Flash(32), in_memory=False)
+for i in range(60):
+    db.put("k%02d" % i, {"n": i})
+log = db._store.log
+real = log.rollback
+
+
+def no_ram():
+    raise MemoryError("no RAM")
+
+
+log.rollback = no_ram
+log.broken = True
+raises(MemoryError, "no RAM", lambda: [db.put("k%02d" % i, {"n": i, "more": "x" * 50}) for i in range(60)])
+raises(MemoryError, "no RAM", db.flush)
+raises(MemoryError, "no RAM", db.get, "k00")
+log.rollback = real
+assert [db["k%02d" % i]["n"] for i in range(60)] == list(range(60)) and db.check()["ok"]
+db.close()
 print("OK")
