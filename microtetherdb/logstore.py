@@ -53,11 +53,11 @@ class LogStore(Store):
         while True:
             self._drop()
             self._cleared = False
+            self.log.error = None
             self.log.rollback()
             self._open()
             try:
                 self._repeat()
-                self.log.error = None
                 return
             except BaseException as e:
                 again = self._again(e)

@@ -107,6 +107,8 @@ def case_file_ttl():
 
 def least(case, setup, run):
     # The least free heap on which `run` works: ballast is added until it fails.
+    from microtetherdb import DBFull
+
     state = setup()
     run(state)
     ballast = []
@@ -126,7 +128,7 @@ def least(case, setup, run):
             continue
         try:
             run(state)
-        except MemoryError:
+        except (MemoryError, DBFull):  # out of RAM in Python's part, or in the tree's
             break
         last = free
     ballast = None
