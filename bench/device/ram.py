@@ -109,6 +109,7 @@ def least(case, setup, run):
     # The least free heap on which `run` works: ballast is added until it fails.
     from microtetherdb import DBFull
 
+    full = MemoryError, DBFull  # out of RAM in Python's part, or in the tree's
     state = setup()
     run(state)
     ballast = []
@@ -128,7 +129,7 @@ def least(case, setup, run):
             continue
         try:
             run(state)
-        except (MemoryError, DBFull):  # out of RAM in Python's part, or in the tree's
+        except full:
             break
         last = free
     ballast = None
