@@ -112,6 +112,16 @@ def promise(db, again):
     assert db["u"] == {"a": 5, "b": {"c": 2}, "d": 6}
     assert db.update("none", {"a": 5}) == 0
 
+    # what the caller gave is never modified, and the text is JSON
+    for tags in (["new"], []):
+        d = {"a": 1, "_tags": ["old"] if tags else []}
+        was = repr(d)
+        db.put("tg", d, tags=tags or None)
+        assert repr(d) == was and db["tg"].get("_tags") == (tags or None), (d, db["tg"])
+    db.put("tg", {}, tags=("x",))
+    assert bytes(db._store.get("tg")) == b'{"_tags":["x"]}'
+    assert db.delete("tg") == 1
+
     # batches: all or none
     n = len(db)
     ks = db.put_batch([{"i": 0}, {"i": 1}, ("bk", {"i": 2})])
