@@ -50,17 +50,14 @@ class Direct:
                 n = every
                 tree.flush()
 
-    def put_batch(self, keys, documents):
+    def put_batch(self, batches, _=None):
         # the flush rhythm of a batch: one at its end
         tree = self.tree
         dumps = json.dumps
-        n = BATCH
-        for i, d in enumerate(documents):
-            tree[keys[i]] = dumps(d)
-            n -= 1
-            if not n:
-                n = BATCH
-                tree.flush()
+        for items in batches:
+            for key, d in items:
+                tree[key] = dumps(d)
+            tree.flush()
 
     def get(self, keys):
         tree = self.tree
@@ -146,12 +143,18 @@ def put_ttl(db, keys, documents):
         put(keys[i], d, ttl=3600)
 
 
-def put_batch(db, keys, documents):
-    for i in range(0, len(documents), BATCH):
-        db.put_batch([(keys[j], documents[j]) for j in range(i, min(i + BATCH, len(documents)))])
+def batches(keys, documents):
+    """The items of batches, as an application has them; made before the clock starts."""
+    items = list(zip(keys, documents))
+    return [items[i : i + BATCH] for i in range(0, len(items), BATCH)]
 
 
-def put_batch_generated(db, keys, documents):
+def put_batch(db, batches, _=None):
+    for items in batches:
+        db.put_batch(items)
+
+
+def put_batch_generated(db, _, documents):
     for i in range(0, len(documents), BATCH):
         db.put_batch(documents[i : i + BATCH])
 
@@ -225,6 +228,7 @@ def once(place, keys, shuffled, documents, found):
 
     ram = place.medium == "ram"
     floor = place.medium != "region"
+    made = batches(keys, documents)
     for name, function, direct in (
         ("put", put, "put"),
         ("put generated", put_generated, "put"),
@@ -233,9 +237,10 @@ def once(place, keys, shuffled, documents, found):
         ("put_batch", put_batch, "put_batch"),
         ("put_batch generated", put_batch_generated, "put_batch"),
     ):
+        given = made if direct == "put_batch" else keys
         if floor:
             d = place.direct()
-            note("direct " + name, us(getattr(d, direct), keys, documents))
+            note("direct " + name, us(getattr(d, direct), given, documents))
             if name == "put":
                 note("direct get", us(d.get, shuffled))
                 if not ram:
@@ -243,7 +248,7 @@ def once(place, keys, shuffled, documents, found):
                 note("direct delete", us(d.delete, shuffled))
             d.close()
         db = place.database()
-        note(name, us(function, db, keys, documents))
+        note(name, us(function, db, given, documents))
         if name == "put":
             note("get", us(get, db, shuffled))
             if not ram:
@@ -280,9 +285,9 @@ def expiry(place, floor, keys, documents, note):
 def flushes(place, floor, shuffled, documents, note):
     if floor:
         d = place.direct()
-        d.put_batch(shuffled, documents)
+        d.put_batch(batches(shuffled, documents))
     db = place.database(flush_threshold=1000)
-    put_batch(db, shuffled, documents)
+    put_batch(db, batches(shuffled, documents))
     db.flush()
     a = b = 0
     for i in range(FLUSHES):
