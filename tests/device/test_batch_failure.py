@@ -63,6 +63,11 @@ old = [("a", {"n": 1}), ("c", {"n": 3})]
 check(old, lambda db: db.put_batch([("a", {"n": 10}), ("b", {"n": 20}), ("a", {"n": 11}), ("b", {"n": 21}), ("c", {"n": 31})]))
 check(old, lambda db: db.put_batch([{"n": i} for i in range(5)]))
 check(old, lambda db: db.put_batch([("a", [1]), ("d", [2]), ("a", [3])]))
+# own keys, some or all of them behind what there is
+check(old, lambda db: db.put_batch([("d", {"n": 4}), ("e", {"n": 5}), ("f", {"n": 6})]))
+check(old, lambda db: db.put_batch([("c", {"n": 4}), ("d", {"n": 5}), ("e", {"n": 6}), ("f", {"n": 7})]))
+check(old, lambda db: db.put_batch([("d", {"n": 4}), ("e", {"n": 5}), ("d", {"n": 6}), ("f", {"n": 7})]))
+check(old, lambda db: db.put_batch([("d", {"n": 4}), ("a", {"n": 5}), ("e", {"n": 6})]))
 check(old * 2 + [("b", 2), ("d", 4)], lambda db: db.delete_batch(["a", "b", "c", "nothing", "d"]))
 
 # generated keys, also where the counter of a session (six digits) comes to its end within a batch
