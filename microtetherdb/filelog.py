@@ -159,6 +159,10 @@ class FileMedium:
         self._files[i] = self._open_file(path, "rb")
         self._at[i] = 0
 
+    def _close_reader(self, i):
+        self._close(self._files[i])
+        self._files[i] = None
+
     # Reading
 
     def read(self, pos, view):
@@ -443,9 +447,8 @@ class FileMedium:
     def _replace(self):
         # Only one file is needed from here on, at any cut.
         self._done = False
-        for i in (0, 1):
-            self._close(self._files[i])
-            self._files[i] = None
+        self._close_reader(0)
+        self._close_reader(1)
         self._close_out()
         self._do(os.rename, self._new, self._path)
         self._main = self._bit
@@ -550,7 +553,7 @@ class FileMedium:
         self.checkpoint_end = self.end
         self.checkpoint_due = False
 
-    def wants_checkpoint(self, log, closing):
+    def wants_checkpoint(self, log):
         """Tell whether opening would read much."""
         return self.end - self.checkpoint_end > 1024 + 512 * len(log.table)
 
@@ -558,9 +561,8 @@ class FileMedium:
 
     def reopen(self):
         """Forget RAM and look at the files; False if there is no log yet."""
-        for i in (0, 1):
-            self._close(self._files[i])
-            self._files[i] = None
+        self._close_reader(0)
+        self._close_reader(1)
         self._close_out()
         self._chunks = []
         self._free = None
@@ -657,8 +659,7 @@ class FileMedium:
         if self._old >= 0 and (not last_end or last_end & _BIT == self._old):
             # Nothing valid in the second file: it is begun again when compaction is.
             end = self._cut
-            self._close(self._files[self._bit >> 29])
-            self._files[self._bit >> 29] = None
+            self._close_reader(self._bit >> 29)
             self._do(os.remove, self._new)
             self._bit = self._old
             self.seq -= 1
@@ -670,8 +671,7 @@ class FileMedium:
         self._aim()
         if not last_end:
             # No commit: begin anew, over what is there.
-            self._close(self._files[self._bit >> 29])
-            self._files[self._bit >> 29] = None
+            self._close_reader(self._bit >> 29)
             self._start(self.seq, 0, 0)
             return
         self.checkpoint_end = checkpoint & _MASK

@@ -20,22 +20,15 @@ from micropython import const
 
 from .errors import DBCorrupt, DBFull
 
-PAGE = const(0x1000000)  # frame kinds, in the top byte of the word that holds the page number
-DELTA = const(0x2000000)
-TABLE = const(0x3000000)
-COMMIT = const(0x4000000)
-ABORT = const(0x5000000)
-CLEAR = const(0x6000000)
-PAD = const(0x7000000)
-_PAGE = const(0x1000000)
+_PAGE = const(0x1000000)  # frame kinds, in the top byte of the word that holds the page number
 _DELTA = const(0x2000000)
 _COMMIT = const(0x4000000)
 _CLEAR = const(0x6000000)
+_PAD = const(0x7000000)
 _MASK = const(0xFFFFFF)
 
 _HEAD = const(12)  # crc, length of what follows, length of the page's head, kind and page
 _DHEAD = const(18)  # the same, position of the base, bytes kept from its end
-COMMIT_SIZE = const(28)
 _COMMIT_SIZE = const(28)
 _EIO = const(5)
 _EAGAIN = const(11)
@@ -72,7 +65,7 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
 def pad(n):
     """Return a PAD frame of `n` bytes, 12 or more."""
     frame = bytearray(n)
-    pack_into("<HHI", frame, 4, n - _HEAD, 0, PAD)
+    pack_into("<HHI", frame, 4, n - _HEAD, 0, _PAD)
     pack_into("<I", frame, 0, crc32(memoryview(frame)[4:]))
     return frame
 
@@ -401,7 +394,7 @@ class PageLog(io.IOBase):
             return -1, 0, False
         crc, length, head, word = unpack_from("<IHHI", self._loaded)
         end = length + _HEAD
-        if not _PAGE <= word < PAD + PAGE or end > room or end > len(frame):
+        if not _PAGE <= word < _PAD + _PAGE or end > room or end > len(frame):
             return -1, 0, False
         if end > n and self.medium.read(pos + n, frame[n:end]) < end - n:
             return -1, 0, False
@@ -530,7 +523,7 @@ class PageLog(io.IOBase):
             return
         try:
             if not self.broken:
-                if medium.wants_checkpoint(self, True):
+                if medium.wants_checkpoint(self):
                     from .compaction import write_checkpoint
 
                     write_checkpoint(self)

@@ -438,7 +438,7 @@ class RegionMedium:
         self.checkpoint_seq = self.seq
         self.checkpoint_due = False
 
-    def wants_checkpoint(self, log, closing):
+    def wants_checkpoint(self, log):
         """Tell whether opening would read much."""
         return self.seq - self.checkpoint_seq >= max(2, self.count // 32)
 

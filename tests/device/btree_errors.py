@@ -1,15 +1,14 @@
 # What ports/btree/README.md says of errors and flushes. Parameters come before this text: KIND, STOCK. Unix ports only.
 import btree
 import gc
-import io
 import random
-import uctypes
+
+from seekable import Seekable
 
 PAGE = 512
-SEEK = {"offset": uctypes.INT64, "whence": uctypes.INT32 | 8}
 
 
-class Pages(io.IOBase):
+class Pages(Seekable):
     """A stream that keeps pages, what they were at the last commit, and fails at a chosen call."""
 
     def __init__(self):
@@ -46,13 +45,6 @@ class Pages(io.IOBase):
         self.pos += len(buf)
         self.size = max(self.size, self.pos)
         return len(buf)
-
-    def ioctl(self, op, arg):
-        if op == 2:
-            s = uctypes.struct(arg, SEEK)
-            self.pos = s.offset + (0, self.pos, self.size)[s.whence]
-            s.offset = self.pos
-        return 0
 
 
 def change(db, model, n):

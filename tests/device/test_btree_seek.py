@@ -1,15 +1,12 @@
 # boards: unix unix32
 # A scan from a key must not end as if there were no more keys when a page cannot be read, or there is no memory for it.
 import btree
-import io
-import uctypes
 
 import micropython
+from seekable import Seekable
 
-SEEK = {"offset": uctypes.INT64, "whence": uctypes.INT32 | 8}
 
-
-class Stream(io.IOBase):
+class Stream(Seekable):
     def __init__(self):
         self.data = bytearray(512 * 100)
         self.size = self.pos = 0
@@ -31,13 +28,6 @@ class Stream(io.IOBase):
         self.pos += len(buf)
         self.size = max(self.size, self.pos)
         return len(buf)
-
-    def ioctl(self, op, arg):
-        if op == 2:
-            s = uctypes.struct(arg, SEEK)
-            self.pos = s.offset + (0, self.pos, self.size)[s.whence]
-            s.offset = self.pos
-        return 0
 
 
 f = Stream()

@@ -8,6 +8,7 @@ import gc
 import os
 import random
 
+from files import contents, write
 from flashsim import Flash
 from microtetherdb import DBCorrupt, DBError, MicroTetherDB
 
@@ -87,16 +88,6 @@ def damage(data):
     else:
         data[at // 28 * 28 : at // 28 * 28 + 28] = data[:28] if n >= at // 28 * 28 + 28 else data[at // 28 * 28 :]
     return data
-
-
-def contents(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def write(path, data):
-    with open(path, "wb") as f:
-        f.write(data)
 
 
 def forget(path):

@@ -8,6 +8,7 @@ import sys
 
 from microtetherdb import MicroTetherDB, clock
 from expect import FakeTime
+from files import contents, write
 from flashsim import Flash
 
 BLOCKS = 64
@@ -99,20 +100,10 @@ def region(image=None):
     return flash
 
 
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def write(path, data):
-    with open(path, "wb") as f:
-        f.write(data)
-
-
 def bytes_of(target):
     if isinstance(target, str):
         assert target.rsplit("/", 1)[1] + ".new" not in os.listdir(target.rsplit("/", 1)[0])
-        return read(target)
+        return contents(target)
     used = max(i for i in range(BLOCKS) if target.data[i] != b"\xff" * target.block)
     return b"".join(target.data[: used + 1]).rstrip(b"\xff")  # erased flash at the end is not kept
 
@@ -144,7 +135,7 @@ def make(folder, pagesize):
 def check(path):
     target = path
     if path.endswith(".region"):
-        target = region(read(path))
+        target = region(contents(path))
     clock.time = FakeTime(OPENED)
     with MicroTetherDB(target, in_memory=False) as db:
         new = compare(db)
