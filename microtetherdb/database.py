@@ -31,16 +31,14 @@ class MicroTetherDB:
 
     def __init__(self, *args, **kw):
         self._store = None
-        from . import lifecycle
-
-        lifecycle.start(self, args, kw)
+        if module is None:
+            from . import methods  # sets `module` and `bind`
+        module("lifecycle").start(self, args, kw)
 
     def close(self):
         """Flush, end the background task, close the file. May be called twice."""
         if self._store is not None:
-            from . import lifecycle
-
-            lifecycle.stop(self)
+            module("lifecycle").stop(self)
 
     def __enter__(self):
         self._enter()

@@ -57,8 +57,7 @@ class FileMedium:
     """`path`: the file. `buffer`: bytes of frames that wait in RAM for a commit."""
 
     ordered = False  # a file system may write later blocks first
-    deltas = True  # fewer bytes written are worth more reading; False on POSIX, which has a cache and writes whole blocks
-    reads_ahead = False  # reading more than is needed costs no time: POSIX
+    posix = False  # True on a computer's file system: it has a cache, so that reading more costs nothing and deltas gain nothing
     sector = 4096  # bytes that one step of compaction walks at most
 
     def __init__(self, path, pagesize, create=True, max_retries=3, retry_delay=0.1, buffer=12288):
@@ -66,7 +65,6 @@ class FileMedium:
             raise ValueError("btree_pagesize: 512 to 32768, even")
         self._path = path
         self._new = path + ".new"
-        self._create = create
         self._retries = max_retries
         self._delay = retry_delay
         self.pagesize = pagesize
@@ -76,10 +74,8 @@ class FileMedium:
         self._at = [0, 0]  # where they stand
         self._out = None  # for appending
         self._stuck = []  # files whose close failed
-        self._hbuf = bytearray(_HEADER)
         self.syncs = self.bytes_written = self.bytes_read = 0
         self._asked = 0
-        self.posix = False  # the file system of a computer
         self._fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
         self._commit_at = 0
         self.seq = 0
@@ -146,8 +142,7 @@ class FileMedium:
     def _size(self, path):
         stat = self._do(os.stat, path)
         if stat[1]:  # an inode number: neither littlefs nor FAT
-            self.posix = self.reads_ahead = True
-            self.deltas = False
+            self.posix = True
             self._fsblock = 0
         return stat[6]
 
@@ -395,7 +390,7 @@ class FileMedium:
         self._aim()
         self._out = None
         self._out_pos = -1
-        header = self._hbuf
+        header = bytearray(_HEADER)
         pack_into(_FORMAT, header, 0, _MAGIC, _VERSION, _KIND, self.pagesize, seq, before, cut, 0)
         pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
         self.append(header)
@@ -574,7 +569,6 @@ class FileMedium:
         self._ample = True  # there is room to fill blocks up
         self.pace = 0
         self.checkpoint_end = 0
-        self._resume_from = 0
         main, self._found = self._found, None
         if main is None:
             main = self._header(self._path)

@@ -4,7 +4,7 @@ import sys
 import time
 from micropython import const
 
-from . import keys, lock, record
+from . import keys, lock, methods, record
 
 _PAGES = const(1)  # written in one piece of a flush in the background
 _SLICE = const(2)  # expired records removed after one operation
@@ -21,8 +21,7 @@ def warn(message):
 
 def start(db, args, kw):
     """Open the store and set up the database's state."""
-    from . import methods, opening  # methods: threads load modules through it
-
+    opening = methods.module("opening")
     cfg = opening.resolve(args, kw)
     db._lock = lock.allocate_lock()
     db._timeout = cfg["lock_timeout"]
@@ -68,7 +67,8 @@ def start(db, args, kw):
         from . import task
 
         task.attach(db)
-    methods.unload("opening")
+    if store.ram or not store.log.medium.posix:  # a computer has RAM for it
+        methods.unload("opening")
 
 
 def begin_expiry(db, store=None):

@@ -1,6 +1,6 @@
-"""Opening: arguments, quota and fall-back to a file, one opening per file. Forgotten again when the database is open."""
+"""Opening: arguments, quota and fall-back to a file, one opening per file. Forgotten again when the database is open, except on computers."""
 
-from . import keys, lock
+from . import keys, lock, methods
 from .clock import Clock
 
 _MIN_QUOTA = 8 * 512  # bytes: below this an in-memory database is of no use
@@ -62,50 +62,55 @@ def resolve(args, kw):
     if len(args) > len(NAMES):
         raise TypeError("at most %d arguments, got %d" % (len(NAMES), len(args)))
     out = built_in()
-    out.update(getattr(board(), "DEFAULTS", {}))
+    given = {}
+    given.update(getattr(board(), "DEFAULTS", given))
     for name, value in zip(NAMES, args):
         if name in kw:
             raise TypeError("argument given twice: " + name)
-        out[name] = value
-    for name in kw:
+        given[name] = value
+    given.update(kw)
+    for name in given:
         if name not in out:
             raise TypeError("unknown argument: " + name)
-        out[name] = kw[name]
-    _check(out)
+        _check(name, given[name])
+    out.update(given)
     if "btree_cachesize" not in kw and len(args) <= 8 and hasattr(board(), "FILE_CACHE"):
         out["file_cache"] = board().FILE_CACHE
     return out
 
 
-def _check(out):
-    filename = out["filename"]
-    if isinstance(filename, str):
-        if not filename:
-            raise ValueError("filename: empty")
-        if "\0" in filename:
-            raise ValueError("filename: %r has a zero byte" % filename)
-    elif not hasattr(filename, "readblocks"):
-        raise TypeError("filename: a path, 'flash:' or a block device, not " + type(filename).__name__)
-    for name in ("in_memory", "adaptive_threshold"):
-        if out[name] is not True and out[name] is not False:
-            raise TypeError(name + ": bool, not " + type(out[name]).__name__)
-    for name, low, high, whole in _LIMITS:
-        value = out[name]
-        t = value.__class__
-        if t is not int and (whole or t is not float):
-            if value is None and name == "flush_threshold":
-                continue
-            raise TypeError("%s: %s, not %s" % (name, "int" if whole else "number", t.__name__))
-        if not low <= value <= high:
-            raise ValueError("%s: %r is not within %s to %s" % (name, value, low, high))
-    size = out["btree_pagesize"]
-    if size.__class__ is not int:
-        raise TypeError("btree_pagesize: int, not " + type(size).__name__)
-    if size not in (512, 1024, 2048, 4096):
-        raise ValueError("btree_pagesize: %d is not one of 512, 1024, 2048, 4096" % size)
-    loop = out["event_loop"]
-    if loop is not None and not hasattr(loop, "create_task"):
-        raise TypeError("event_loop: a loop with create_task, not " + type(loop).__name__)
+def _check(name, value):
+    if name == "filename":
+        if isinstance(value, str):
+            if not value:
+                raise ValueError("filename: empty")
+            if "\0" in value:
+                raise ValueError("filename: %r has a zero byte" % value)
+        elif not hasattr(value, "readblocks"):
+            raise TypeError("filename: a path, 'flash:' or a block device, not " + type(value).__name__)
+    elif name == "in_memory" or name == "adaptive_threshold":
+        if value is not True and value is not False:
+            raise TypeError(name + ": bool, not " + type(value).__name__)
+    elif name == "btree_pagesize":
+        if value.__class__ is not int:
+            raise TypeError("btree_pagesize: int, not " + type(value).__name__)
+        if value not in (512, 1024, 2048, 4096):
+            raise ValueError("btree_pagesize: %d is not one of 512, 1024, 2048, 4096" % value)
+    elif name == "event_loop":
+        if value is not None and not hasattr(value, "create_task"):
+            raise TypeError("event_loop: a loop with create_task, not " + type(value).__name__)
+    elif value is not None or name != "flush_threshold":
+        _check_number(name, value)
+
+
+def _check_number(name, value):
+    for number, low, high, whole in _LIMITS:
+        if number == name:
+            t = value.__class__
+            if t is not int and (whole or t is not float):
+                raise TypeError("%s: %s, not %s" % (name, "int" if whole else "number", t.__name__))
+            if not low <= value <= high:
+                raise ValueError("%s: %r is not within %s to %s" % (name, value, low, high))
 
 
 def open_store(cfg, warn):
@@ -147,23 +152,20 @@ def open_store(cfg, warn):
 
 def open_persistent(cfg):
     """Return (store, clock) on the page log of `cfg["filename"]`."""
-    from . import pagelog
-    from .logstore import LogStore
-
     target = cfg["filename"]
     if target == "flash:":
         b = board()
         target = b.region() if b is not None else None
         if target is None:
             raise ValueError("filename: this board has no database region for 'flash:'")
-    log = pagelog.open(
+    log = methods.module("pagelog").open(
         target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
     )
     try:
         cachesize = cfg["btree_cachesize"]
         if "file_cache" in cfg and log.medium.posix:
             cachesize = max(cachesize, cfg["file_cache"])
-        store = LogStore(log, cachesize)
+        store = methods.module("logstore").LogStore(log, cachesize)
         clock = Clock(True, store.get(keys.META))
     except BaseException:
         log.close()

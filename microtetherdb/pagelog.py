@@ -18,6 +18,7 @@ from struct import pack_into, unpack_from
 import uctypes
 from micropython import const
 
+from . import recovery
 from .errors import DBCorrupt, DBFull
 
 _PAGE = const(0x1000000)  # frame kinds, in the top byte of the word that holds the page number
@@ -39,6 +40,8 @@ _ENOSPC = const(28)
 _WHENCE = 8 if sys.maxsize > 1 << 31 or sys.platform in ("linux", "darwin") else 4
 _SEEK = {"at": uctypes.UINT32 | 0, "whence": uctypes.UINT8 | _WHENCE}
 
+_package = sys.modules["microtetherdb"]  # its attributes are modules, loaded when they are first asked for
+
 len = len  # see database.py: a look-up by hash instead of a search
 
 
@@ -49,9 +52,9 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
     `options`: of the medium. Raises `DBCorrupt`, `DBFull`, OSError.
     """
     if isinstance(target, str):
-        from .filelog import FileMedium as Medium
+        Medium = _package.filelog.FileMedium
     else:
-        from .region import RegionMedium as Medium
+        Medium = _package.region.RegionMedium
     medium = Medium(target, pagesize, create, max_retries, retry_delay, **options)
     try:
         log = PageLog(medium)
@@ -93,7 +96,6 @@ class PageLog(io.IOBase):
         self._seek = None
         self.pages_read = 0
         self.pages_written = 0
-        self._reset()
 
     def _reset(self):
         self.table = []  # arrays of 128 positions
@@ -266,7 +268,7 @@ class PageLog(io.IOBase):
         if page < self.pages:
             old = self.table[page >> 7][page & 127]
         if old:
-            if self.medium.deltas:
+            if not self.medium.posix:
                 base, end, head, gone, crc = self._base(page, old)
             else:
                 gone = self._replaced(page, old)
@@ -389,11 +391,11 @@ class PageLog(io.IOBase):
         room = self.medium.room(pos)
         if room < _HEAD:
             return -1, 0, False
-        n = self.medium.read(pos, frame if self.medium.reads_ahead else frame[:_HEAD])
+        n = self.medium.read(pos, frame if self.medium.posix else frame[:_HEAD])
         if n < _HEAD:
             return -1, 0, False
-        crc, length, head, word = unpack_from("<IHHI", self._loaded)
-        end = length + _HEAD
+        crc, length, word = self._words[0], self._words[1], self._words[2]
+        end = (length & 0xFFFF) + _HEAD
         if not _PAGE <= word < _PAD + _PAGE or end > room or end > len(frame):
             return -1, 0, False
         if end > n and self.medium.read(pos + n, frame[n:end]) < end - n:
@@ -444,10 +446,7 @@ class PageLog(io.IOBase):
 
     def rollback(self):
         """Go back to the last commit, by what the medium holds."""
-        from .recovery import recover
-
-        self._reset()
-        recover(self)
+        recovery.recover(self)
 
     def clear(self):
         """Forget every page; takes effect on the medium with the next commit."""

@@ -13,12 +13,11 @@ from micropython import const
 
 from .errors import DBCorrupt
 
-_TABLE = const(0x3000000)
-_COMMIT = const(0x4000000)
-_ABORT = const(0x5000000)
-_CLEAR = const(0x6000000)
-_PAD = const(0x7000000)
-_KIND = const(0x7F000000)
+_TABLE = const(3)  # frame kinds: the top byte of the word that holds the page number
+_COMMIT = const(4)
+_ABORT = const(5)
+_CLEAR = const(6)
+_PAD = const(7)
 _MASK = const(0xFFFFFF)
 _HEAD = const(12)
 _COMMIT_SIZE = const(28)
@@ -28,6 +27,7 @@ _WINDOW = const(480)
 def recover(log):
     """Bring `log` to its last commit; raises `DBCorrupt` if commits cannot be reached."""
     medium = log.medium
+    log._reset()
     if not medium.reopen():
         return
     while True:
@@ -99,7 +99,7 @@ def _commits(log):
 
 def _is_commit(log, at):
     word, size, good = log.load(at)
-    return good and word == _COMMIT and size == _COMMIT_SIZE and unpack_from("<I", log.frame_loaded(), 24)[0] == log.medium.seq_at(at)
+    return good and word == _COMMIT << 24 and size == _COMMIT_SIZE and unpack_from("<I", log.frame_loaded(), 24)[0] == log.medium.seq_at(at)
 
 
 def _scan(log, start, stop, skips):
@@ -110,6 +110,8 @@ def _scan(log, start, stop, skips):
     """
     medium = log.medium
     ordered = medium.ordered
+    frame = log.frame_loaded()
+    head = memoryview(frame)[:_HEAD]
     log._reset()
     pos = start
     run = crc_last = end = 0
@@ -137,8 +139,7 @@ def _scan(log, start, stop, skips):
                 continue
             if word < 0:
                 break
-        frame = log.frame_loaded()
-        kind = word & _KIND
+        kind = word >> 24
         page = word & _MASK
         if kind == _COMMIT:
             crc, r, checkpoint, live = unpack_from("<I8xIII", frame)
@@ -162,7 +163,7 @@ def _scan(log, start, stop, skips):
             again = True
             bad = fresh = False
         elif kind != _PAD:
-            run = crc32(memoryview(frame)[:_HEAD], run)
+            run = crc32(head, run)
             fresh = True
             if kind < _TABLE:
                 log.set(page, pos)

@@ -39,9 +39,7 @@ class RegionMedium:
     """
 
     ordered = True  # what is written first is on the medium first
-    deltas = True  # fewer bytes written are worth more reading
-    reads_ahead = False  # reading more than is needed costs time
-    posix = False
+    posix = False  # see filelog.py
 
     def __init__(self, dev, pagesize, create=True, max_retries=3, retry_delay=0.1, verify=True, reprogram=True):
         self._dev = dev

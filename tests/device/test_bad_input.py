@@ -1,4 +1,5 @@
 # boards: unix unix32
+# heap: 2M
 # SPEC sections 2, 3, 4, 8: every argument of every public call refuses what it cannot take, by name, and nothing is changed.
 import os
 from microtetherdb import MicroTetherDB, DBError, QueryError
