@@ -14,6 +14,7 @@ from micropython import const
 from .store import Store
 
 _SEEK = const(2)
+_MANY = const(6)
 
 # mp_off_t of the seek request: 64 bits on 64-bit hosts and where off_t is 64 bits wide.
 _OFFSET = 8 if sys.maxsize > 1 << 31 else 4
@@ -122,15 +123,16 @@ class RamStore(Store):
         tree = self._tree
         get = tree.get
         self._scan = None
+        last = "" if fresh else self._last(keys)
         old = {}
         i = 0
         try:
             for key in keys:
-                if not fresh:
-                    value = get(key)
-                    if value is not None:
-                        old[i] = value
                 value = values[i]
+                if last is None or key <= last or value is None:
+                    was = get(key)
+                    if was is not None:
+                        old[i] = was
                 i += 1  # from here on the entry is to be taken back
                 if value is not None:
                     tree[key] = value
@@ -142,6 +144,14 @@ class RamStore(Store):
         if self.mirror is not None:
             for i, key in enumerate(keys):
                 self.mirror(key, values[i])
+
+    def _last(self, keys):
+        # What sorts behind the last key of the tree is new. None if there are too few keys to look that up.
+        if len(keys) < _MANY:
+            return None
+        for key in self._tree.keys(None, None, btree.DESC):
+            return key.decode() if keys[0].__class__ is str else key
+        return None
 
     def _take_back(self, keys, old, n):
         # Undo the first n changes of `put_many`, the last first.

@@ -31,15 +31,20 @@ class Failing:
     def __contains__(self, key):
         return key in self.tree
 
+    def keys(self, *args):
+        return self.tree.keys(*args)
 
-def check(before, change):
+
+def check(before, change, index=False):
     n = 0
     while True:
         n += 1
         db = MicroTetherDB(ram_percentage=50)
+        if index:
+            db.create_index("n")
         for key, doc in before:
             db.put(key, doc)
-        if n == 1 or n == 2:
+        if n < 3 and not index:
             db.put("t", {"t": 1}, tags=["x"])  # the way by change lists
         held = list(db.items())
         tree = db._store._tree
@@ -52,6 +57,7 @@ def check(before, change):
         db._store._tree = tree
         if failed:
             assert list(db.items()) == held, (n, list(db.items()))
+        assert db.check()["ok"], (n, db.check())
         db.close()
         if not failed:
             assert n > 6
@@ -68,6 +74,11 @@ check(old, lambda db: db.put_batch([("d", {"n": 4}), ("e", {"n": 5}), ("f", {"n"
 check(old, lambda db: db.put_batch([("c", {"n": 4}), ("d", {"n": 5}), ("e", {"n": 6}), ("f", {"n": 7})]))
 check(old, lambda db: db.put_batch([("d", {"n": 4}), ("e", {"n": 5}), ("d", {"n": 6}), ("f", {"n": 7})]))
 check(old, lambda db: db.put_batch([("d", {"n": 4}), ("a", {"n": 5}), ("e", {"n": 6})]))
+check(old, lambda db: db.put_batch([(k, {"n": 4}) for k in "defgfhd"]))
+check(old, lambda db: db.put_batch([(k, {"n": 4}) for k in "decgfad"]))
+check([], lambda db: db.put_batch([(k, {"n": 4}) for k in "decgfad"]))
+# entries of an index, put and deleted again in one batch, and behind all that there is
+check([], lambda db: db.put_batch([(k, {"n": i}) for i, k in enumerate("defdedd")]), True)
 check(old * 2 + [("b", 2), ("d", 4)], lambda db: db.delete_batch(["a", "b", "c", "nothing", "d"]))
 
 # generated keys, also where the counter of a session (six digits) comes to its end within a batch
