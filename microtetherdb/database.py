@@ -29,6 +29,12 @@ class MicroTetherDB:
     already, `DBCorrupt` when it is not a database that this release can read.
     """
 
+    # These cost an instance RAM once they are set.
+    _session = None  # first part of generated keys
+    _counted = None  # (number of records, of operations then)
+    _task = None
+    _loop = None
+
     def __init__(self, *args, **kw):
         self._store = None
         if module is None:

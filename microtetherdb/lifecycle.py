@@ -12,21 +12,13 @@ _MUCH = const(4096)  # bytes of pages that a commit of the log's own must write 
 _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
 
 
-def warn(message):
-    """Pass a warning to the package's hook."""
-    import microtetherdb
-
-    microtetherdb.on_warning(message)
-
-
 def start(db, args, kw):
     """Open the store and set up the database's state."""
     opening = methods.module("opening")
     cfg = opening.resolve(args, kw)
     db._lock = lock.allocate_lock()
     db._timeout = cfg["lock_timeout"]
-    store, db._clock, db._name, db._quota = opening.open_store(cfg, warn)
-    db._session = None
+    store, db._clock, db._name = opening.open_store(cfg)
     db._keys_made = 0
     db._expiry = None
     db._indexes = None
@@ -42,16 +34,15 @@ def start(db, args, kw):
         db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
     db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
     db._made = 0
-    db._counted = None
     db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
-    db._next = db._due = db._threshold = threshold(db)
+    db._next = db._due = threshold(db)
     db._tick = tick
     db._check_ms = int(cfg["ttl_check_interval"] * 1000)
     db._sweep_ms = int(cfg["cleanup_interval"] * 1000)
     db._checked = db._swept = time.ticks_ms()
     db._clock_saved = db._clock.seconds()
-    db._loop = cfg["event_loop"]
-    db._task = None
+    if cfg["event_loop"] is not None:
+        db._loop = cfg["event_loop"]
     db._store = store
     if not store.ram:
         store.log.before_compaction = lambda: early(db, store)
@@ -67,8 +58,8 @@ def start(db, args, kw):
         from . import task
 
         task.attach(db)
-    if store.ram or not store.log.medium.posix:  # a computer has RAM for it
-        methods.unload("opening")
+    if "file_cache" not in cfg:  # a computer has RAM for them
+        methods.unload("opening", "recovery", "filerecovery", "regionrecovery")
 
 
 def begin_expiry(db, store=None):
@@ -135,8 +126,7 @@ def commit(db):
     """Flush, with the lock held."""
     store = db._store
     db._flushes += 1
-    db._threshold = threshold(db)
-    db._next = db._due = db._made + db._threshold
+    db._next = db._due = db._made + threshold(db)
     if store.ram:
         return
     clock = db._clock
@@ -169,7 +159,7 @@ def early(db, store):
     store.commit()
     if much:
         db._flushes += 1
-        db._next = db._due = db._made + db._threshold
+        db._next = db._due = db._made + threshold(db)
 
 
 def flush(db):

@@ -4,6 +4,7 @@ After a failure in the middle of a change the tree is opened anew at the last co
 then, kept in RAM until it is committed, is applied again.
 """
 
+from .errors import DBFull
 from .store import Store
 
 len = len  # see database.py: a look-up by hash instead of a search
@@ -147,8 +148,6 @@ class LogStore(Store):
             self.mirror(key, value)
 
     def _reserve(self, need):
-        from .errors import DBFull
-
         try:
             self.log.reserve(need)
         except DBFull:
@@ -162,8 +161,6 @@ class LogStore(Store):
         more = 2 * self.pagesize * n
         if need:
             return self._reserve(need + more)
-        from .errors import DBFull
-
         try:
             self.log.reserve(more)
         except DBFull:

@@ -1,5 +1,7 @@
 """What a database tells about itself: `stats()` and `repr`."""
 
+from .lifecycle import threshold
+
 
 def stats(db):
     """Return counts as a dict: operations, flushes, records, TTLs, RAM or flash (docs/api.md)."""
@@ -19,11 +21,11 @@ def stats(db):
             "queries": db._queries,
             "expired": db._expired,
             "flushes": db._flushes,
-            "flush_threshold": db._threshold,
+            "flush_threshold": threshold(db),
             "operations": db._made + db._gets + db._queries,
         }
         if store.ram:
-            out["quota"] = db._quota
+            out["quota"] = store.quota
             out["ram_used"] = store.data_bytes()
         else:
             out.update(store.log.stats())
@@ -37,5 +39,5 @@ def line(db):
     if db._store is None:
         return "<MicroTetherDB closed>"
     return "<MicroTetherDB %s, %d records, %d operations, flush every %d>" % (
-        db._name, len(db), db._made + db._gets + db._queries, db._threshold,
+        db._name, len(db), db._made + db._gets + db._queries, threshold(db),
     )

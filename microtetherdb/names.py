@@ -18,6 +18,9 @@ import microtetherdb.expiry
 import microtetherdb.expiry_index
 import microtetherdb.explain
 import microtetherdb.filelog
+import microtetherdb.filerecovery
+import microtetherdb.files
+import microtetherdb.frames
 import microtetherdb.index
 import microtetherdb.indexing
 import microtetherdb.indexscan
@@ -56,7 +59,9 @@ import microtetherdb.record
 import microtetherdb.recovery
 import microtetherdb.regex
 import microtetherdb.region
+import microtetherdb.regionrecovery
 import microtetherdb.scan
+import microtetherdb.sectors
 import microtetherdb.session
 import microtetherdb.sort
 import microtetherdb.steps

@@ -113,8 +113,8 @@ def _check_number(name, value):
                 raise ValueError("%s: %r is not within %s to %s" % (name, value, low, high))
 
 
-def open_store(cfg, warn):
-    """Return (store, clock, name, quota) for a resolved configuration.
+def open_store(cfg):
+    """Return (store, clock, name) for a resolved configuration.
 
     Raises `DBLock` when the file is open already, `DBCorrupt` and `DBFull` as the page log
     finds it.
@@ -133,10 +133,14 @@ def open_store(cfg, warn):
                 # Key and value of exactly this size break Berkeley DB's page split (docs/format.md), but not in our images.
                 bad = 0 if _mended() else (pagesize - 20) // 2 - 14
                 store = RamStore(RamStream(pagesize), pagesize, quota, bad)
-                return store, Clock(), "RAM", quota
+                return store, Clock(), "RAM"
             except MemoryError:
                 pass
-        warn("%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"])))
+        import microtetherdb
+
+        microtetherdb.on_warning(
+            "%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"]))
+        )
     name = _name(cfg["filename"])
     if name in lock.open_files:
         from .errors import DBLock
@@ -144,7 +148,7 @@ def open_store(cfg, warn):
         raise DBLock(name + " is open already")
     lock.open_files.append(name)
     try:
-        return open_persistent(cfg) + (name, 0)
+        return open_persistent(cfg) + (name,)
     except BaseException:
         lock.open_files.remove(name)
         raise

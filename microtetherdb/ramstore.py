@@ -78,7 +78,7 @@ class RamStore(Store):
     ram = True
 
     def __init__(self, stream, pagesize, quota, bad):
-        self._quota = quota
+        self.quota = quota
         self._left = quota // 3  # bytes of values until the quota is looked at
         stream.on_spill = self._spilled
         # the cache holds the tree; pages that are half empty may take a quarter more
@@ -180,18 +180,18 @@ class RamStore(Store):
     def _room(self, need):
         # Raise DBFull unless `need` more bytes fit into the quota, expired records aside.
         used = self.data_bytes() * 3 // 2 + need
-        if used > self._quota or self._stream.pages:
+        if used > self.quota or self._stream.pages:
             if self.on_full is not None and self.on_full():
                 used = self.data_bytes() * 3 // 2 + need
-            if used > self._quota:
+            if used > self.quota:
                 from .errors import DBFull
 
                 self._left = 0
-                raise DBFull("RAM quota of %d bytes is used up" % self._quota)
+                raise DBFull("RAM quota of %d bytes is used up" % self.quota)
             if self._stream.pages:
                 self._rebuild()
         # Short values cost more than their own bytes: look again after a third of what is left.
-        self._left = (self._quota - used) // 3
+        self._left = (self.quota - used) // 3
 
     def _spilled(self):
         self._left = -1
@@ -234,7 +234,7 @@ class RamStore(Store):
         """Remove every key."""
         self._drop()
         self._stream = self._stream.another()
-        self._left = self._quota // 3
+        self._left = self.quota // 3
         self._open()
 
     def restore(self):

@@ -27,20 +27,21 @@ _WINDOW = const(480)
 def recover(log):
     """Bring `log` to its last commit; raises `DBCorrupt` if commits cannot be reached."""
     medium = log.medium
+    part = medium.recovery()
     log._reset()
-    if not medium.reopen():
+    if not part.reopen(medium):
         return
     while True:
-        commits = _commits(log)
+        commits = _commits(log, part)
         newest = next(commits, 0)
         if newest:
             break
-        if not medium.older():
-            medium.settle(0, 0)
+        if not part.older(medium):
+            part.settle(medium, 0, 0)
             return
     span, start = _span_and_checkpoint(log)  # of the frame that was read last
-    medium.chain(span, newest)
-    first = medium.first()
+    part.chain(medium, span, newest)
+    first = part.first(medium)
     while True:
         start = start or first
         skips = {}
@@ -59,7 +60,7 @@ def recover(log):
         log._reset()
     elif again:
         _scan(log, start, end, skips)
-    medium.settle(end, log.checkpoint)
+    part.settle(medium, end, log.checkpoint)
 
 
 def _span_and_checkpoint(log):
@@ -74,13 +75,13 @@ def _skipped(skips, pos):
     return False
 
 
-def _commits(log):
+def _commits(log, part):
     # Positions of commits that are whole, from the newest backwards, found by their kind.
     medium = log.medium
-    seen = medium.closed_at()
-    if seen and _is_commit(log, seen):
+    seen = part.closed_at(medium)
+    if seen and _is_commit(log, part, seen):
         yield seen
-    for pos, n in medium.windows(_WINDOW):
+    for pos, n in part.windows(medium, _WINDOW):
         view = memoryview(log.frame_loaded())[: n + 11]
         got = medium.read(pos, view)
         data = bytes(view[:got])
@@ -92,14 +93,16 @@ def _commits(log):
             at = pos + i - 8
             if at <= 0 or at == seen:
                 continue
-            if _is_commit(log, at):
+            if _is_commit(log, part, at):
                 seen = at
                 yield at
 
 
-def _is_commit(log, at):
+def _is_commit(log, part, at):
     word, size, good = log.load(at)
-    return good and word == _COMMIT << 24 and size == _COMMIT_SIZE and unpack_from("<I", log.frame_loaded(), 24)[0] == log.medium.seq_at(at)
+    if not good or word != _COMMIT << 24 or size != _COMMIT_SIZE:
+        return False
+    return unpack_from("<I", log.frame_loaded(), 24)[0] == part.seq_at(log.medium, at)
 
 
 def _scan(log, start, stop, skips):
@@ -130,7 +133,7 @@ def _scan(log, start, stop, skips):
             if word & _MASK > log.pages + 256:
                 word = -1  # torn, not damaged later: its header is no better
         if word < 0 or (not good and not ordered):
-            resumed = medium.resume(pos, log, end)
+            resumed = medium.recovery().resume(medium, pos, log, end)
             if resumed > 0:
                 skips[end] = pos = resumed
                 run = crc_last

@@ -3,35 +3,28 @@
 The log runs through the sectors in order; the oldest one is emptied by copying what is live in
 it forward, then erased ahead of need. Each sector begins with a header that names the sector
 before it and how far that one is valid, so sectors that fail can be left out of the ring.
-Flash is programmed in pages of 256 bytes; a page that a commit left incomplete is programmed
-again with ones where it is written already, which NOR flash allows (bits go from 1 to 0).
+Opening is in `regionrecovery`.
 """
 
-import time
-from binascii import crc32
-from struct import pack_into, unpack_from
+import sys
 
-from array import array
 from micropython import const
 
 from .errors import DBCorrupt, DBFull
+from .sectors import Sectors
 
-_MAGIC = b"MTdb"
-_VERSION = const(1)
-_HEADER = const(28)  # magic, version, kind, page size, seq, seq before, cut, sectors, sector size / 256, crc
-_FORMAT = "<4sBBHIIIHH"
-_KIND = const(0x52)
-_PROGRAM = const(256)  # bytes a program: RP2040 and all serial NOR flash
+_HEADER = const(28)  # see sectors.py
+_PROGRAM = const(256)  # bytes a program
 _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
 _EIO = const(5)
-_ENOENT = const(2)
 
+_package = sys.modules["microtetherdb"]  # its attributes are modules, loaded when they are first asked for
 
 len = len  # see database.py: a look-up by hash instead of a search
 
 
-class RegionMedium:
+class RegionMedium(Sectors):
     """`dev`: block device with `readblocks(n, buf, off)`, `writeblocks(n, buf, off)`, `ioctl(6, n)`.
 
     `verify`: read back what is programmed and erased. `reprogram`: False on devices on which a
@@ -39,165 +32,17 @@ class RegionMedium:
     """
 
     ordered = True  # what is written first is on the medium first
-    posix = False  # see filelog.py
+    posix = False  # see files.py
 
     def __init__(self, dev, pagesize, create=True, max_retries=3, retry_delay=0.1, verify=True, reprogram=True):
-        self._dev = dev
-        self._retries = max_retries
-        self._delay = retry_delay
-        self._verify = verify
+        super().__init__(dev, pagesize, max_retries, retry_delay, verify)
         self._reprogram = reprogram
-        self._blocks = self._do(dev.ioctl, 4, 0)
-        self._block = self._do(dev.ioctl, 5, 0)
         self._create = create
-        self._hbuf = bytearray(_HEADER)
-        self._buf = bytearray(_PROGRAM)
-        self._ones = b"\xff" * _PROGRAM
-        self.bad = set()  # sectors that failed; their valid frames stay readable
-        self._failed = set()  # sectors in which a program failed
-        self._moved = False
-        self._page = bytearray(_PROGRAM)  # what is read back
-        self.programs = self.erases = self.bytes_written = self.bytes_read = 0
-        self._geometry(pagesize)
-        self._surveyed = self._survey()
+        self._surveyed = self.recovery().survey(self)
 
-    def _geometry(self, pagesize):
-        if not 512 <= pagesize <= 32768 or pagesize & 1:
-            raise ValueError("btree_pagesize: 512 to 32768, even")
-        n = 1
-        while n * self._block < 3 * (pagesize + 64):
-            n *= 2
-        self._per = n
-        self.pagesize = pagesize
-        self.sector = n * self._block
-        self.count = self._blocks // n
-        if self.count < 8:
-            raise ValueError("region: at least %d erase blocks of %d bytes" % (8 * n, self._block))
-        self.usable = self.sector - _HEADER - pagesize // 2
-
-    # Device
-
-    def _do(self, call, *args):
-        # A device may raise or return a negative errno; both may pass.
-        left = self._retries
-        while True:
-            try:
-                r = call(*args)
-                if r is None or r >= 0:
-                    return r
-                raise OSError(-r)
-            except OSError:
-                if left <= 0:
-                    raise
-                left -= 1
-                time.sleep(self._delay)
-
-    def _read(self, pos, buf):
-        block = self._block
-        try:
-            r = self._dev.readblocks(pos // block, buf, pos % block)
-            if not r:
-                return
-        except OSError:
-            pass
-        self._do(self._dev.readblocks, pos // block, buf, pos % block)
-
-    def _program(self):
-        # Program the page in the buffer.
-        start = self._flushed & -_PROGRAM
-        block = self._block
-        buf = self._buf
-        try:
-            self._do(self._dev.writeblocks, start // block, buf, start % block)
-            if self._verify and not self._written(start):
-                self._failed.add(self.head)
-                self._moved = True
-                raise OSError(_EIO)
-        except OSError:
-            # Once may have been the device's fault; twice, or data that come out wrong, the sector's.
-            (self.bad if self.head in self._failed else self._failed).add(self.head)
-            self._stop = -1  # a frame may be there in part: nothing is appended until `reopen()`
-            raise
-        self.programs += 1
-        self.bytes_written += _PROGRAM
-        buf[:] = self._ones
-
-    def _written(self, start):
-        self._read(start, self._page)
-        at = self._flushed - start  # what was programmed before is ones in the buffer
-        return memoryview(self._page)[at:] == memoryview(self._buf)[at:]
-
-    def moved(self):
-        """Tell whether a sector was retired since this was asked last, because data came out wrong in it."""
-        moved, self._moved = self._moved, False
-        return moved
-
-    def _erase(self, s):
-        # True if sector s is blank now.
-        try:
-            for i in range(self._per):
-                self._do(self._dev.ioctl, 6, s * self._per + i)
-                self.erases += 1
-            if not self._verify or self._is_blank(s * self.sector, (s + 1) * self.sector):
-                return True
-        except OSError:
-            pass
-        self.bad.add(s)
-        return False
-
-    def _is_blank(self, start, end):
-        buf = self._page
-        while start < end:
-            n = _PROGRAM - start % _PROGRAM
-            if n < _PROGRAM:
-                view = memoryview(buf)[:n]
-                self._read(start, view)
-                if view != self._ones[:n]:
-                    return False
-            else:
-                self._read(start, buf)
-                if buf != self._ones:
-                    return False
-            start += n
-        return True
-
-    # Reading
-
-    def read_once(self, pos, view):
-        """Read into a memoryview; returns the number of bytes, fewer at the end of the region. Without retries."""
-        n = len(view)
-        if pos + n > self._flushed and self._start <= pos < self.end or pos + n > self._total:
-            return self.read(pos, view)
-        if self._dev.readblocks(pos // self._block, view, pos % self._block):
-            raise OSError(_EIO)
-        self.bytes_read += n
-        return n
-
-    def read(self, pos, view):
-        """Do the same with retries."""
-        n = len(view)
-        end = pos + n
-        if end > self._flushed and self._start <= pos < self.end:
-            # the last frames, of which a part is not programmed yet
-            flushed = self._flushed
-            if pos < flushed:
-                self._read(pos, view[: flushed - pos])
-                view = view[flushed - pos :]
-                pos = flushed
-            stop = min(self.end, end)
-            self.bytes_read += n
-            if stop > pos:
-                at = pos % _PROGRAM
-                view[: stop - pos] = memoryview(self._buf)[at : at + stop - pos]
-            return n - (end - stop)
-        if end > self._total:
-            n = self._total - pos
-            if n <= 0:
-                return 0
-            view = view[:n]
-        self._read(pos, view)
-        self.bytes_read += n
-        return n
+    def recovery(self):
+        """Return the module with this medium's part of recovery."""
+        return _package.regionrecovery
 
     def room(self, pos):
         """Return the bytes from `pos` to the end of what is valid in its sector."""
@@ -274,7 +119,7 @@ class RegionMedium:
             n += _PROGRAM
         if self.end + n > self._stop:
             return  # the sector's last page
-        from .pagelog import pad
+        from .frames import pad
 
         self.append(pad(n))
 
@@ -298,8 +143,7 @@ class RegionMedium:
             self._blank = False
         self.newest += 1
         header = self._hbuf
-        pack_into(_FORMAT, header, 0, *self._fields(self.newest, self.seq, cut))
-        pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
+        self._make_header(header, self.newest, self.seq, cut)
         if self.head < 0:
             self._tail = self._victim = s
             self._victim_seq = self.newest
@@ -318,9 +162,6 @@ class RegionMedium:
             self._program()
             self._flushed = self.end
         self._plan()
-
-    def _fields(self, seq, before, cut):
-        return _MAGIC, _VERSION, _KIND, self.pagesize, seq, before, cut, self.count, self.sector // 256
 
     # The ring
 
@@ -439,204 +280,6 @@ class RegionMedium:
     def wants_checkpoint(self, log):
         """Tell whether opening would read much."""
         return self.seq - self.checkpoint_seq >= max(2, self.count // 32)
-
-    # Opening
-
-    def _header(self, s):
-        # Read a header: its sequence number, 0 if there is none. Sets _before, _cut.
-        header = self._hbuf
-        self._read(s * self.sector, header)
-        self.bytes_read += _HEADER
-        if header[:4] != _MAGIC or crc32(memoryview(header)[:24]) != unpack_from("<I", header, 24)[0]:
-            return 0
-        _, version, kind, pagesize, seq, self._before, self._cut, count, size = unpack_from(_FORMAT, header)
-        if version != _VERSION:
-            raise DBCorrupt("region has format %d, this is format %d" % (version, _VERSION))
-        if pagesize != self.pagesize:
-            self._geometry(pagesize)
-            return -1
-        if count != self.count or size * 256 != self.sector or kind != _KIND:
-            raise DBCorrupt("region was made for %d sectors of %d bytes" % (count, size * 256))
-        return seq
-
-    def _survey(self):
-        # Find the newest sector. False: the region is new.
-        self._total = self._blocks * self._block
-        while True:
-            self.head = -1
-            newest = 0
-            s = 0
-            while s < self.count:
-                seq = self._header(s)
-                if seq < 0:
-                    break
-                if seq > newest:
-                    newest = seq
-                    self.head = s
-                s += 1
-            else:
-                break
-        self.newest = newest
-        self.head_seq = newest
-        if newest:
-            return True
-        if not self._create:
-            raise OSError(_ENOENT)
-        # New, or cut in its very first program: some bits of that header, and nothing else.
-        first = bytearray(_HEADER)
-        pack_into(_FORMAT, first, 0, *self._fields(1, 0, 0))
-        pack_into("<I", first, 24, crc32(memoryview(first)[:24]))
-        start = -1
-        for s in range(self.count):
-            at = s * self.sector
-            self._read(at, self._hbuf)
-            if self._hbuf == self._ones[:_HEADER]:
-                if start < 0:
-                    start = s
-            else:
-                for i in range(_HEADER):
-                    if self._hbuf[i] & first[i] != first[i]:
-                        raise DBCorrupt("region holds something else (sector %d)" % s)
-            if not self._is_blank(at + _HEADER, at + self.sector):
-                raise DBCorrupt("region holds something else (sector %d)" % s)
-        self._first = max(start, 0)
-        return False
-
-    def reopen(self):
-        """Forget RAM and look at the medium; False if it holds no log yet."""
-        found = self._surveyed if self._surveyed is not None else self._survey()
-        self._surveyed = None
-        self._erased = []
-        self._blank = False
-        self._limit_of = -1
-        self._buf[:] = self._ones
-        self._tail = self._victim = -1
-        self._victim_seq = self.seq = self.checkpoint_seq = 0
-        self._continue = 0
-        self._start = self._stop = self.end = self._flushed = 0
-        self._live = 0
-        self._forward = array("H", bytes(2 * self.count))
-        if not found:
-            self._blank = True
-            self.head = -1
-            self._begin = self._first - 1  # what is before has a torn header
-            self._plan()
-            return False
-        self._enter()
-        return True
-
-    def _enter(self):
-        # Look at the log from self.head backwards.
-        self.seq = self.head_seq
-        self._at = self.head
-        self._header(self.head)
-        self._head_cut = self._cut
-        self._limit_of = -1
-        self.end = self._stop = self._flushed = (self.head + 1) * self.sector
-
-    def older(self):
-        """No commit can be reached from the newest sector: try the one before it. False: there never was one.
-
-        That happens when sectors without a commit were left behind by one cut, and the next one
-        came while the oldest of them was erased to be used again.
-        """
-        self._header(self._at)
-        if not self._cut:
-            return False  # the beginning of the log
-        newest = 0
-        for s in range(self.count):
-            seq = self._header(s)
-            if newest < seq < self.head_seq:
-                newest = seq
-                self.head = s
-        if not newest:
-            raise DBCorrupt("no commit can be reached")
-        self.head_seq = newest
-        self._enter()
-        return True
-
-    def closed_at(self):
-        """Return where the newest commit lies after closing, or 0: not known."""
-        return 0
-
-    def windows(self, size):
-        """Yield (position, length) of pieces of the log, from the newest backwards."""
-        while True:
-            start = self._at * self.sector
-            end = self._limit(self._at)
-            while end > start:
-                pos = max(start, end - size)
-                yield pos, end - pos
-                end = pos
-            if not self._back():
-                return
-
-    def _back(self):
-        # Step to the sector before self._at, linking it forward.
-        self._header(self._at)
-        before = self._before
-        cut = self._cut
-        if not cut:
-            return False
-        s = (cut - 1) // self.sector
-        if s >= self.count or self._header(s) != before:
-            return False
-        self._forward[s] = self._at
-        self._at = s
-        return True
-
-    def chain(self, span, commit):
-        """Link the sectors back to the oldest one that the newest commit needs."""
-        seq = self._header(self._at)
-        oldest = seq - span
-        while seq > oldest:
-            if not self._back():
-                raise DBCorrupt("sector before sector %d is missing" % self._at)
-            seq = self._header(self._at)
-        self._victim = self._tail = self._at
-        self._victim_seq = oldest
-
-    def seq_at(self, pos):
-        """Return the sequence number of the sector of `pos`."""
-        return self._header(pos // self.sector)
-
-    def first(self):
-        """Return the position of the log's first frame."""
-        return self._at * self.sector + _HEADER
-
-    def resume(self, pos, load, last_end):
-        """Return where the log goes on behind damage at `pos`, or -1: it ends there."""
-        if pos // self.sector != self.head:
-            raise DBCorrupt("damaged at %d" % pos)
-        return -1
-
-    def settle(self, last_end, checkpoint):
-        """Recovery found the end of the log: `last_end` is the end of the last commit, or 0."""
-        head = self.head
-        self._limit_of = -1
-        if last_end:
-            s = (last_end - 1) // self.sector
-            self.checkpoint_seq = self._header(checkpoint // self.sector) if checkpoint else self._victim_seq
-            self.seq = self._header(s)
-            self._start = s * self.sector
-            self._flushed = self.end = last_end
-            self.head = s
-            self._head_cut = self._cut
-            self._stop = self._start + self.sector
-            if s != head or s in self._failed or not self._is_blank(last_end, self._stop):
-                self._stop = 0  # a new sector begins with the next frame
-                self._continue = last_end
-            else:
-                self._continue = -1
-        else:
-            # Only void frames: begin anew behind them.
-            self._start = self._stop = self.end = self._flushed = 0
-            self._continue = 0
-            self._tail = self._victim = -1
-            self.seq = 0
-            self._begin = head
-            self.head = -1
-        self._plan()
 
     def stats(self, out):
         """Add this medium's counters to a dict."""

@@ -88,9 +88,9 @@ def _piece(db, work):
     try:
         return db._store is not None and work(db)
     except (DBError, OSError, MemoryError) as e:
-        from .lifecycle import warn
+        import microtetherdb
 
-        warn("background work on %s: %r" % (db._name, e))
+        microtetherdb.on_warning("background work on %s: %r" % (db._name, e))
         return False
     finally:
         db._lock.release()

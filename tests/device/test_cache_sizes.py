@@ -46,8 +46,9 @@ for pagesize in (512, 1024):
             db.put(name(i), document(i))
         assert db._store.pagesize == pagesize
     measure(flash, 0)  # modules are loaded now
-    least, most_reads = measure(flash, 0)
-    ram, same_reads = measure(flash, 32)
+    # the smallest of three: the collector takes a stale word on the stack for a reference now and then
+    least, most_reads = min(measure(flash, 0) for _ in range(3))
+    ram, same_reads = min(measure(flash, 32) for _ in range(3))
     assert same_reads == most_reads and abs(ram - least) < 512, "five pages at least: %d, %d" % (ram, least)
     reads = most_reads
     for pages in (16, 32, 64):

@@ -6,7 +6,7 @@ import random
 
 import vfs
 from flashsim import Flash
-from microtetherdb import MicroTetherDB, filelog
+from microtetherdb import MicroTetherDB, files
 from microtetherdb.filelog import _block_end
 
 for block in (4096, 2048):
@@ -76,7 +76,7 @@ for chunks in (0, 1, 3):
     db.put("first", {"n": 1})
     db.flush()
     db._store.log.medium._chunks.clear()
-    filelog.bytearray = scarce
+    files.bytearray = scarce
     held = ["first"]
     for i in range(300):
         try:
@@ -88,7 +88,7 @@ for chunks in (0, 1, 3):
         db.flush()
     except MemoryError:
         assert not chunks
-    del filelog.bytearray
+    del files.bytearray
     assert sorted(held)[-1] in db and (not chunks or len(held) == 301)
     assert left == 0
     db.flush()

@@ -6,7 +6,7 @@ import os
 
 from expect import raises
 from flashsim import Flash
-from microtetherdb import DBCorrupt, MicroTetherDB, filelog, region
+from microtetherdb import DBCorrupt, MicroTetherDB, files, sectors
 
 
 def document(i):
@@ -139,11 +139,11 @@ def fails(flash, n):
         flash.fail_erases = 0
 
 
-for module in (region, filelog):
+for module in (sectors, files):
     real_time, module.time = module.time, Clock()
-    filelog.open = Flaky
+    files.open = Flaky
     flash = Flash(16)
-    db = MicroTetherDB(flash if module is region else "retry.db", in_memory=False, max_retries=3, retry_delay=0.25, flush_threshold=1)
+    db = MicroTetherDB(flash if module is sectors else "retry.db", in_memory=False, max_retries=3, retry_delay=0.25, flush_threshold=1)
     db.put("a", 0)
     for n in range(1, 4):
         module.time.slept.clear()
@@ -164,7 +164,7 @@ for module in (region, filelog):
     assert db["b"] == 5 and db["a"] in (3, 4)
     db.close()
     module.time = real_time
-    del filelog.open
+    del files.open
 os.remove("retry.db")
 
 

@@ -3,7 +3,7 @@
 
 import logcuts
 from cutlab import Failed
-from microtetherdb import filelog, pagelog, recovery, region
+from microtetherdb import filelog, frames, pagelog, recovery, region, sectors
 
 
 def fails(kind):
@@ -15,7 +15,7 @@ def fails(kind):
 
 
 # Frames and commits are not checked.
-modules = (pagelog, recovery, region)
+modules = (frames, pagelog, recovery, sectors)
 kept = [m.crc32 for m in modules]
 for m in modules:
     m.crc32 = lambda data, seed=0: 0

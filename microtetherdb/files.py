@@ -1,0 +1,265 @@
+"""The two files of a file medium: read by position, written from a buffer.
+
+Bit 29 of a position tells the files apart: it is the lowest bit of the file's generation. Frames wait in RAM until a commit,
+because littlefs copies a block each time that a file is read between two writes. Reading goes through a second file object,
+opened anew after a commit where the file system needs it (it sees the file as it was when opened).
+"""
+
+import os
+import time
+
+from micropython import const
+
+from .errors import DBFull
+
+_BIT = const(0x20000000)
+_MASK = const(0x1FFFFFFF)
+_CHUNK = const(1024)
+_ENOENT = const(2)
+_ENOSPC = const(28)
+
+len = len  # see database.py: a look-up by hash instead of a search
+
+
+class Files:
+    """`path`: of the first file; the second is `path` + ".new". `buffer`: bytes of frames that wait in RAM for a commit."""
+
+    posix = False  # True on a computer's file system: it has a cache, so that reading more costs nothing and deltas gain nothing
+
+    def __init__(self, path, max_retries, retry_delay, buffer):
+        self._path = path
+        self._new = path + ".new"
+        self._retries = max_retries
+        self._delay = retry_delay
+        self._limit_chunks = max(2, buffer // _CHUNK)
+        self._chunks = []  # the buffer, behind what is written
+        self._files = [None, None]  # for reading, by parity of the generation
+        self._at = [0, 0]  # where they stand
+        self._out = None  # for appending
+        self._stuck = []  # files whose close failed
+        self.syncs = self.bytes_written = self.bytes_read = 0
+        self._asked = 0  # bytes written when the free space was asked for
+        self._fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
+
+    # File system
+
+    def _do(self, call, *args):
+        # Repeat what failed for a moment; a full or missing file is no such thing.
+        left = self._retries
+        while True:
+            try:
+                return call(*args)
+            except OSError as e:
+                if left <= 0 or e.args[0] in (_ENOENT, _ENOSPC):
+                    raise
+                left -= 1
+                time.sleep(self._delay)
+
+    def _open_file(self, path, mode):
+        return self._do(open, path, mode)
+
+    def _size(self, path):
+        stat = self._do(os.stat, path)
+        if stat[1]:  # an inode number: neither littlefs nor FAT
+            self.posix = True
+            self._fsblock = 0
+        return stat[6]
+
+    def _folder(self):
+        i = self._path.rfind("/")
+        return "." if i < 0 else self._path[:i] or "/"
+
+    def _space(self):
+        # Bytes free on the file system, asked for rarely: littlefs walks all of it to tell.
+        # Only when no file is open for writing or it was just synced: littlefs counts it twice else.
+        if self._free is None:
+            self._asked = self.bytes_written
+            try:
+                s = self._do(os.statvfs, self._folder())
+                self._free = min(s[1] * s[4], _MASK) if s[4] <= s[2] else 0
+                self._fsblock = 0 if self.posix or not 1024 <= s[0] <= 8192 else s[0]
+            except (OSError, AttributeError):
+                self._free = _MASK
+        return self._free
+
+    def _open_reader(self, i, path):
+        self._files[i] = self._open_file(path, "rb")
+        self._at[i] = 0
+
+    def _close_reader(self, i):
+        self._close(self._files[i])
+        self._files[i] = None
+
+    # Reading
+
+    def read(self, pos, view):
+        """Read into a memoryview; returns the number of bytes, fewer at the end of the file."""
+        try:
+            return self.read_once(pos, view)
+        except OSError:
+            return self._do(self._read_again, pos, view)
+
+    def _read_again(self, pos, view):
+        self._at[pos >> 29] = -1
+        return self.read_once(pos, view)
+
+    def read_once(self, pos, view):
+        """Do the same without retries."""
+        off = pos & _MASK
+        if off >= self._seen and pos & _BIT == self._bit:
+            if off >= self._written:
+                return self._read_buffer(off - self._written, view)
+            self._see()
+        if not self.posix:
+            return self._read_on(pos >> 29, off, view)
+        f = self._files[pos >> 29]
+        f.seek(off)
+        n = f.readinto(view)
+        self.bytes_read += n
+        return n
+
+    def _read_on(self, i, off, view):
+        f = self._files[i]
+        if off != self._at[i]:
+            # By way of 0: littlefs 2.8, after a read that ended with a block, takes a seek into the
+            # next block for one within its cache, if the offset in the block is, and reads the wrong one.
+            f.seek(0)
+            f.seek(off)
+        n = f.readinto(view)
+        self._at[i] = off + n
+        self.bytes_read += n
+        return n
+
+    def _read_buffer(self, off, view):
+        n = min(len(view), self.end - self._written - off)
+        i = 0
+        while i < n:
+            chunk = self._chunks[off // _CHUNK]
+            at = off % _CHUNK
+            m = min(n - i, _CHUNK - at)
+            view[i : i + m] = memoryview(chunk)[at : at + m]
+            i += m
+            off += m
+        return max(n, 0)
+
+    # Writing
+
+    def ensure(self, n):
+        """Make room in the buffer for `n` bytes."""
+        if self.end + n - self._written > len(self._chunks) * _CHUNK:
+            self._grow(n)
+
+    def _grow(self, n):
+        chunks = self._chunks
+        used = self.end - self._written
+        if used + n > self._limit_chunks * _CHUNK:
+            self._spill()
+            used = 0
+        try:
+            while used + n > len(chunks) * _CHUNK:
+                chunks.append(bytearray(_CHUNK))
+        except MemoryError:
+            if not used:
+                raise
+            self._spill()  # short of RAM: go on with the chunks that there are
+            self._grow(n)
+
+    def append(self, view):
+        """Append a frame; returns its position. It is durable after `sync()`."""
+        n = len(view)
+        self.ensure(n)
+        pos = self._bit | self.end
+        off = self.end - self._written
+        i = 0
+        chunks = self._chunks
+        while i < n:
+            at = off % _CHUNK
+            m = min(n - i, _CHUNK - at)
+            chunks[off // _CHUNK][at : at + m] = view[i : i + m]
+            i += m
+            off += m
+        self.end += n
+        return pos
+
+    def _spill(self):
+        # Write the buffer to the file.
+        n = self.end - self._written
+        if not n:
+            return
+        if self._out is None:
+            self._open_out()
+        i = 0
+        try:
+            for chunk in self._chunks:
+                m = min(_CHUNK, n - i)
+                if m <= 0:
+                    break
+                self._do(self._write_at, self._written + i, chunk if m == _CHUNK else memoryview(chunk)[:m])
+                i += m
+        except OSError as e:
+            if e.args[0] != _ENOSPC:
+                raise
+            raise DBFull("file system is full")
+        self.bytes_written += n
+        self._written = self.end
+        if self._free is not None:
+            self._free -= n
+
+    def _write_at(self, off, data):
+        f = self._out
+        if off != self._out_pos:
+            f.seek(off)
+        self._out_pos = -1
+        n = f.write(data)
+        if n is not None and n < len(data):
+            raise OSError(_ENOSPC)
+        self._out_pos = off + len(data)
+
+    def _see(self):
+        # Let the file for reading see all that was written.
+        i = self._bit >> 29
+        path = self._name(self._bit)
+        for synced in (False, True):
+            f = self._files[i]
+            self._at[i] = -1
+            if f is not None and f.seek(0, 2) >= self._written:
+                break
+            if f is not None:
+                f.close()
+                self._files[i] = None
+            if synced:
+                self._do(self._out.flush)
+            self._open_reader(i, path)
+        self._seen = self._written
+
+    def _name(self, bit):
+        return self._path if bit == self._main else self._new
+
+    def _open_out(self):
+        path = self._name(self._bit)
+        if not self._written:
+            self._close(self._open_file(path, "wb"))
+            self._size(path)
+        self._out = self._open_file(path, "r+b")
+        self._out_pos = 0
+
+    def _close_out(self):
+        out = self._out
+        self._out = None
+        self._close(out)
+
+    def _close(self, f):
+        # What could not be closed is closed before anything else is done: left to the collector, it would be
+        # closed later, over what was written since.
+        stuck = self._stuck
+        if f is not None:
+            stuck.append(f)
+        while stuck:
+            self._do(stuck[-1].close)
+            stuck.pop()
+
+    def close(self):
+        """Close the files."""
+        for f in (self._files[0], self._files[1], self._out):
+            self._close(f)
+        self._files[0] = self._files[1] = self._out = None
