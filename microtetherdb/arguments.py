@@ -15,8 +15,25 @@ str = str
 _ALL = ("data", "ttl", "tags", "_id", "key")
 
 
-def put(db, args, **kw):
+def put(db, args, kw):
     """Call of `MicroTetherDB.put` in any of its forms: sort the arguments out and store."""
+    n = len(args)
+    if 0 < n < 3 and (n == 1 or args[0].__class__ is str) and len(kw) == ("ttl" in kw) + ("tags" in kw):
+        key = args[0] if n == 2 else None  # the usual forms
+        data = args[-1]
+    else:
+        key, data = _sort_out(args, kw)
+    raw_key = None if key is None else keys.stored(key)
+    tags = kw.get("tags")
+    if tags is not None:
+        check_tags(tags)
+    ttl = check_ttl(kw.get("ttl"))
+    raw = encode(data, tags, None if ttl is None else db._clock.stamp(ttl))
+    return db._put_as(key, raw_key, raw)
+
+
+def _sort_out(args, kw):
+    # Put each argument into `kw` by its name; returns key and data.
     if len(args) >= 2 and isinstance(args[0], str) or len(args) == 1 and "data" in kw:
         names = ("key", "data", "ttl", "tags")
     elif "key" in kw:
@@ -37,15 +54,7 @@ def put(db, args, **kw):
     if "data" not in kw:
         raise TypeError("put: argument missing: data")
     key = kw.get("key")
-    if key is None:
-        key = kw.get("_id")
-    raw_key = None if key is None else keys.stored(key)
-    tags = kw.get("tags")
-    if tags is not None:
-        check_tags(tags)
-    ttl = check_ttl(kw.get("ttl"))
-    raw = encode(kw["data"], tags, None if ttl is None else db._clock.stamp(ttl))
-    return db._put_as(key, raw_key, raw)
+    return kw.get("_id") if key is None else key, kw["data"]
 
 
 def check_ttl(ttl, name="ttl"):

@@ -54,6 +54,7 @@ class Clock:
         self._base = 0  # wall clock minus line 0, to notice steps
         self._persistent = persistent
         self.changed = False
+        self.saved = 0  # line 0 when the state was saved, or opened
         if persistent:
             if saved:
                 self._load(saved)
@@ -63,6 +64,7 @@ class Clock:
             elif self._line == 0:
                 self._open_line()
             self._base = w - self._s
+            self.saved = self._s
 
     def _load(self, saved):
         if saved[0] != 1:
@@ -85,6 +87,7 @@ class Clock:
         for line, offset in self._offsets.items():
             raw += struct.pack(_LINE, line, offset)
         self.changed = False
+        self.saved = self._s
         return raw
 
     def _open_line(self):

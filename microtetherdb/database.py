@@ -29,12 +29,6 @@ class MicroTetherDB:
     already, `DBCorrupt` when it is not a database that this release can read.
     """
 
-    # These cost an instance RAM once they are set.
-    _session = None  # first part of generated keys
-    _counted = None  # (number of records, of operations then)
-    _task = None
-    _loop = None
-
     def __init__(self, *args, **kw):
         self._store = None
         if module is None:
@@ -99,7 +93,7 @@ class MicroTetherDB:
                 return self._put(args[0], args[1])
             if len(args) == 1:
                 return self._put(None, args[0])
-        return module("arguments").put(self, args, **kw)
+        return module("arguments").put(self, args, kw)
 
     def _put(self, key, data):
         if key is not None and (key.__class__ is not str or len(key) > 32 or key < "\x02"):
@@ -134,12 +128,6 @@ class MicroTetherDB:
             raise
         self._lock.release()
         return key
-
-    def _made_one(self):
-        # Count a change; every few, do what is due.
-        self._made += 1
-        if self._made >= self._next:
-            self._tick(self)
 
     def _link(self):
         # From now on a change of a record may concern other entries of the tree.
@@ -266,3 +254,8 @@ class MicroTetherDB:
         from . import monitor
 
         return monitor.line(self)
+
+    # These cost an instance RAM once they are set.
+    _session = None  # first part of generated keys
+    _counted = None  # (number of records, of operations then)
+    _task = None

@@ -8,10 +8,17 @@ from . import record
 MAX_VALUE = const(8192)  # bytes of JSON
 _MAX_DEPTH = const(24)  # nesting; the parser recurses in C
 
-_EXPIRES = const(1)
-_WRAPPED = const(2)
-
 _SEPARATORS = (",", ":")
+
+
+# built-ins found by hash, see database.py
+dict = dict
+float = float
+isinstance = isinstance
+len = len
+list = list
+str = str
+tuple = tuple
 
 
 def _check(value, name, depth):
@@ -67,23 +74,22 @@ def encode(data, tags=None, stamp=None, name="data"):
         record.check_plain(data)
     except Exception:
         _check(data, name, 0)
-    flags = 0
+    wrapped = False
     if isinstance(data, dict):
         if "_tags" in data and (tags or _bad_tags(data, name)):
             data = data.copy()
             del data["_tags"]
     elif tags:
-        flags = _WRAPPED
+        wrapped = True
         data = {"_value": data}
-    text = json.dumps(data, separators=_SEPARATORS)
+    raw = json.dumps(data, separators=_SEPARATORS).encode()
     if tags:
-        text = "%s%s\"_tags\":%s}" % (text[:-1], "," if len(text) > 2 else "", json.dumps(tags, separators=_SEPARATORS))
-    if stamp is None and not flags:
-        raw = text.encode()
-    elif stamp is None:
-        raw = bytes([flags]) + text.encode()
-    else:
-        raw = bytes([flags | _EXPIRES]) + stamp + text.encode()
+        more = json.dumps(tags, separators=_SEPARATORS).encode()
+        raw = raw[:-1] + (b',"_tags":' if len(raw) > 2 else b'"_tags":') + more + b"}"
+    if stamp is not None:
+        raw = (b"\x03" if wrapped else b"\x01") + stamp + raw  # flags: 1 expires, 2 wrapped
+    elif wrapped:
+        raw = b"\x02" + raw
     return checked(raw, name)
 
 

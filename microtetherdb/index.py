@@ -108,7 +108,7 @@ class _Tags(Index):
             # The usual case: the record's last member; the rest need not be parsed.
             text = raw[i + 8 :].rstrip()
             if text.find(b"]") == len(text) - 2:
-                return self.entries({"_tags": json.loads(text[:-1])})
+                return {entry(tag)[0] for tag in json.loads(text[:-1])}
         return self.entries(_document(raw))
 
 

@@ -40,9 +40,6 @@ def start(db, args, kw):
     db._check_ms = int(cfg["ttl_check_interval"] * 1000)
     db._sweep_ms = int(cfg["cleanup_interval"] * 1000)
     db._checked = db._swept = time.ticks_ms()
-    db._clock_saved = db._clock.seconds()
-    if cfg["event_loop"] is not None:
-        db._loop = cfg["event_loop"]
     db._store = store
     if not store.ram:
         store.log.before_compaction = lambda: early(db, store)
@@ -54,10 +51,8 @@ def start(db, args, kw):
     db._read = store.read if store.ram and sys.platform != "rp2" else db._read_locked
     store.on_full = lambda: expire(db, 0)
     core = sys.modules.get("asyncio.core")
-    if db._loop is not None or core is not None and core.cur_task is not None:
-        from . import task
-
-        task.attach(db)
+    if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
+        methods.module("task").attach(db, cfg["event_loop"])
     if "file_cache" not in cfg:  # a computer has RAM for them
         methods.unload("opening", "recovery", "filerecovery", "regionrecovery")
 
@@ -131,9 +126,8 @@ def commit(db):
         return
     clock = db._clock
     clock.tick()
-    if clock.changed or db._expiry is not None and clock.seconds() - db._clock_saved >= _SAVE_CLOCK:
+    if clock.changed or db._expiry is not None and clock.seconds() - clock.saved >= _SAVE_CLOCK:
         store.put(keys.META, clock.save())
-        db._clock_saved = clock.seconds()
     store.commit()
 
 

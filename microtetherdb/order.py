@@ -117,12 +117,11 @@ def _number(value, out, limit):
     return cut
 
 
-def _string(text, out):
+def _string(text):
     raw = text.encode()
     if b"\0" in raw:
         raw = raw.replace(b"\0", b"\0\xff")
-    out.extend(raw)
-    out.extend(b"\0\0")
+    return raw + b"\0\0"
 
 
 def _put(value, out, any_order):
@@ -131,7 +130,7 @@ def _put(value, out, any_order):
         _number(value, out, False)
     elif k == 3:
         out.append(_STRING)
-        _string(value, out)
+        out.extend(_string(value))
     elif k == 1:
         out.append(_NULL)
     elif k == 8:
@@ -141,7 +140,7 @@ def _put(value, out, any_order):
         for name in sorted(value) if any_order else value:
             v = value[name]
             out.append(kind(v))
-            _string(name, out)
+            out.extend(_string(name))
             _put(v, out, any_order)
         out.append(0)
     elif k == 5:
@@ -167,16 +166,13 @@ def entry(value):
     another one, unless one of them is shortened.
     """
     k = kind(value)
-    out = bytearray()
+    if k == 3:
+        out = b"\x30" + _string(value)
+        return (out, True) if len(out) <= _MAX else (out[:_MAX], False)
     if k == 2:
+        out = bytearray()
         cut = _number(value, out, True)
         return bytes(out), not cut
-    if k == 3:
-        out.append(_STRING)
-        _string(value, out)
-        if len(out) <= _MAX:
-            return bytes(out), True
-        return bytes(out[:_MAX]), False
     if k == 1:
         return b"\x10", True
     if k == 8:

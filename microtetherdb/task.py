@@ -21,11 +21,10 @@ def _running():
     return None
 
 
-def attach(db):
+def attach(db, loop=None):
     """Start the database's task if there is a loop: the given one, or the running one."""
     if db._task is not None or db._store is None:
         return
-    loop = db._loop
     if loop is None:
         loop = _running()
         if loop is None:
