@@ -44,7 +44,7 @@ def put_batch(db, items, ttls=None, tags=None):
     return _put_any(db, items, ttls, tags)
 
 
-def _plain(items, kinds=record.KINDS, dumps=json.dumps, int=int, dict=dict):
+def _plain(items, kinds=record.KINDS[str], check=record.check_plain, dumps=json.dumps, int=int, dict=dict):
     # Most batches: plain documents without tags and TTLs. Returns keys (none if they are to be made), records and
     # the bytes that they take, or raises an exception of any kind.
     made = []
@@ -52,17 +52,26 @@ def _plain(items, kinds=record.KINDS, dumps=json.dumps, int=int, dict=dict):
     name = made.append
     add = records.append
     size = 0
+    shape = None  # the field names of the last document, which are str; most documents of a batch have the same
+    width = -1
     for data in items:
         if data.__class__ is tuple:
             key, data = data
             if key.__class__ is not str or len(key) > 32 or key < "\x02":
                 raise ValueError
             name(key)
-        if data.__class__ is not dict or "_tags" in data or "tags" in data:  # `record.check_plain`, without its call
-            raise ValueError
-        for k in data:
-            if kinds[k.__class__][data[k].__class__]:
-                int(data[k])
+        same = len(data) == width and data.__class__ is dict
+        if same:
+            try:
+                for k in shape:
+                    if kinds[data[k].__class__]:
+                        int(data[k])
+            except KeyError:
+                same = False
+        if not same:
+            check(data)
+            shape = list(data)
+            width = len(shape)
         data = dumps(data, separators=(",", ":")).encode()
         n = len(data)
         if n > 8192:

@@ -123,13 +123,13 @@ class RamStore(Store):
         tree = self._tree
         get = tree.get
         self._scan = None
-        last = "" if fresh else self._last(keys)
+        last = "" if fresh or not keys else self._last(keys)
         old = {}
         i = 0
         try:
             for key in keys:
                 value = values[i]
-                if last is None or key <= last or value is None:
+                if key <= last or value is None:
                     was = get(key)
                     if was is not None:
                         old[i] = was
@@ -146,12 +146,13 @@ class RamStore(Store):
                 self.mirror(key, values[i])
 
     def _last(self, keys):
-        # What sorts behind the last key of the tree is new. None if there are too few keys to look that up.
-        if len(keys) < _MANY:
-            return None
+        # The last key of the tree: what sorts behind it is new. For a few changes that is not worth a look.
+        text = keys[0].__class__ is str
+        if not text and len(keys) < _MANY:
+            return b"\xff"
         for key in self._tree.keys(None, None, btree.DESC):
-            return key.decode() if keys[0].__class__ is str else key
-        return None
+            return key.decode() if text else key
+        return "" if text else b""
 
     def _take_back(self, keys, old, n):
         # Undo the first n changes of `put_many`, the last first.

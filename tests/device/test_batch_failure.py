@@ -60,7 +60,7 @@ def check(before, change, index=False):
         assert db.check()["ok"], (n, db.check())
         db.close()
         if not failed:
-            assert n > 6
+            assert n > 5
             return
 
 

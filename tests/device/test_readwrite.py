@@ -4,6 +4,7 @@
 import gc
 import os
 import sys
+from collections import OrderedDict
 from microtetherdb import MicroTetherDB
 from expect import raises
 
@@ -167,4 +168,24 @@ db = reopen(db)
 assert db["after"] == 1 and db.put("gen2") > k
 db.close()
 os.remove("rw.db")
+
+# a batch of documents of one shape, of several, and one that is bad behind a good one of nearly the same shape
+SHAPES = [
+    {"a": 1, "b": 2.5}, {"b": 1, "a": None}, {"a": 1, "c": 2}, {"c": [1], "d": {"x": 1}}, {"a": 1, "tags": ["x"]}, {"tags": 1, "b": 2}, {}, {},
+    OrderedDict([("a", 1), ("b", 2)]), {"a": True, "b": "x"},
+]
+NAN = float("nan")
+BAD = [{"a": NAN, "b": 1}, {"a": 1, "b": NAN}, {"a": b"x", "b": 1}, {"a": object(), "b": 1}, {1: 1, 2: 2}, {"a": 1, 2: 2}, {"a": 1, "b": {"c": NAN}}]
+for where in ({}, {"filename": "shapes.db", "in_memory": False}):
+    with MicroTetherDB(**where) as db:
+        made = db.put_batch(SHAPES)
+        assert [db.get(key) for key in made] == [dict(d) for d in SHAPES]
+        assert len(db.query({"tags": "x"})) == len(db.query({"tags": 1})) == 1
+        for bad in BAD:
+            for item in (bad, ("key", bad)):
+                raises((TypeError, ValueError), "items[1]", db.put_batch, [{"a": 1, "b": 2}, item])
+        assert len(db) == len(SHAPES) and db.check()["ok"]
+for name in ("shapes.db", "shapes.db.new"):
+    if name in os.listdir():
+        os.remove(name)
 print("OK")
