@@ -148,7 +148,7 @@ def seq_at(medium, pos):
 def chain(medium, span, commit):
     """The newest commit needs `span` more files."""
     if span and medium._old < 0:
-        raise DBCorrupt("%s is missing" % medium._path)
+        raise DBCorrupt("%s continues a file that is missing" % medium._path)
     medium._span = span or commit & _BIT != medium._bit
 
 

@@ -3,7 +3,8 @@
 
 import os
 
-from microtetherdb import MicroTetherDB
+from expect import raises
+from microtetherdb import DBCorrupt, MicroTetherDB
 
 
 def copy(a, b):
@@ -49,6 +50,11 @@ for torn in (11, 700):
             assert {k: d["n"] for k, d in cut.items()} == model, (torn, i)
         if both % 20 == 0:
             break
+    # the second file alone is no database, not even at the second attempt, which finds it renamed
+    copy("torn.db.new", "cut.db.new")
+    os.remove("cut.db")
+    for _ in range(2):
+        raises(DBCorrupt, "cut.db continues a file that is missing", MicroTetherDB, "cut.db", in_memory=False)
     db.close()
 clean()
 assert both > 20, both
