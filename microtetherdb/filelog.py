@@ -8,18 +8,12 @@ renamed over it. Opening is in `filerecovery`.
 
 import os
 import sys
-from binascii import crc32
-from struct import pack_into
 
 from micropython import const
 
 from .files import Files
 
-_MAGIC = b"MTdb"
-_VERSION = const(1)
-_HEADER = const(28)  # magic, version, kind, page size, generation, generation before, cut, 0, crc
-_FORMAT = "<4sBBHIIII"
-_KIND = const(0x46)
+_HEADER = const(28)  # see files.py
 _BIT = const(0x20000000)
 _MASK = const(0x1FFFFFFF)
 _CHUNK = const(1024)
@@ -150,10 +144,7 @@ class FileMedium(Files):
         self._aim()
         self._out = None
         self._out_pos = -1
-        header = bytearray(_HEADER)
-        pack_into(_FORMAT, header, 0, _MAGIC, _VERSION, _KIND, self.pagesize, seq, before, cut, 0)
-        pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
-        self.append(header)
+        self.append(self._make_header(seq, before, cut))
 
     def begin(self, log):
         """Begin to compact, if that is not going on; False if nothing is to be reclaimed."""

@@ -8,11 +8,7 @@ from micropython import const
 
 from .errors import DBCorrupt
 
-_MAGIC = b"MTdb"
-_VERSION = const(1)
-_HEADER = const(28)  # magic, version, kind, page size, generation, generation before, cut, 0, crc
-_FORMAT = "<4sBBHIIII"
-_KIND = const(0x46)
+_HEADER = const(28)  # see files.py
 _BIT = const(0x20000000)
 _MASK = const(0x1FFFFFFF)
 _ALIGN = const(512)  # where the log goes on behind a torn end
@@ -34,7 +30,7 @@ def header(medium, path):
         raise
     found = None
     try:
-        found = _read_header(medium, path, f)
+        found = medium._read_header(path, f)
     finally:
         if found is None:
             f.close()
@@ -44,28 +40,6 @@ def header(medium, path):
         medium._files[i] = f
         medium._at[i] = -1
     return found
-
-
-def _read_header(medium, path, f):
-    raw = medium._do(f.read, _HEADER)
-    if not any(raw):  # by a file system that made room, no more
-        while more := medium._do(f.read, 256):
-            if any(more):
-                break
-        else:
-            return None
-    n = len(raw)
-    if n < _HEADER:
-        if raw[:4] == _MAGIC[:n]:
-            return None
-        raise DBCorrupt("%s is not a database" % path)
-    magic, version, kind, pagesize, seq, before, cut, _ = unpack_from(_FORMAT, raw)
-    if magic != _MAGIC or kind != _KIND or crc32(raw[:24]) != unpack_from("<I", raw, 24)[0]:
-        raise DBCorrupt("%s is not a database" % path)
-    if version != _VERSION:
-        raise DBCorrupt("%s has format %d, this is format %d" % (path, version, _VERSION))
-    medium.pagesize = pagesize
-    return seq, before, cut
 
 
 def reopen(medium):

@@ -7,11 +7,18 @@ opened anew after a commit where the file system needs it (it sees the file as i
 
 import os
 import time
+from binascii import crc32
+from struct import pack_into, unpack_from
 
 from micropython import const
 
-from .errors import DBFull
+from .errors import DBCorrupt, DBFull
 
+_MAGIC = b"MTdb"
+_VERSION = const(1)
+_HEADER = const(28)  # magic, version, kind, page size, generation, generation before, cut, 0, crc
+_FORMAT = "<4sBBHIIII"
+_KIND = const(0x46)
 _BIT = const(0x20000000)
 _MASK = const(0x1FFFFFFF)
 _CHUNK = const(1024)
@@ -89,6 +96,34 @@ class Files:
     def _close_reader(self, i):
         self._close(self._files[i])
         self._files[i] = None
+
+    def _read_header(self, path, f):
+        # (generation, generation before, cut), or None; see filerecovery.header
+        raw = self._do(f.read, _HEADER)
+        if not any(raw):  # by a file system that made room, no more
+            while more := self._do(f.read, 256):
+                if any(more):
+                    break
+            else:
+                return None
+        n = len(raw)
+        if n < _HEADER:
+            if raw[:4] == _MAGIC[:n]:
+                return None
+            raise DBCorrupt("%s is not a database" % path)
+        magic, version, kind, pagesize, seq, before, cut, _ = unpack_from(_FORMAT, raw)
+        if magic != _MAGIC or kind != _KIND or crc32(raw[:24]) != unpack_from("<I", raw, 24)[0]:
+            raise DBCorrupt("%s is not a database" % path)
+        if version != _VERSION:
+            raise DBCorrupt("%s has format %d, this is format %d" % (path, version, _VERSION))
+        self.pagesize = pagesize
+        return seq, before, cut
+
+    def _make_header(self, seq, before, cut):
+        header = bytearray(_HEADER)
+        pack_into(_FORMAT, header, 0, _MAGIC, _VERSION, _KIND, self.pagesize, seq, before, cut, 0)
+        pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
+        return header
 
     # Reading
 
