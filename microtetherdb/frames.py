@@ -38,9 +38,9 @@ class Frames(io.IOBase):
         self.medium = medium
         self._read = medium.read_once
         self.pagesize = size = medium.pagesize
-        self._frame = bytearray(size + _DHEAD)  # frame to append
+        self._frame = bytearray((size + _DHEAD + 3) // 4 * 4)  # frame to append
         self._out = memoryview(self._frame)
-        self._words = array("I", bytearray((size + _DHEAD + 3) // 4 * 4))  # frame read: checksum, length and head, kind and page
+        self._words = array("I", self._frame)  # frame read: checksum, length and head, kind and page
         self._loaded = uctypes.bytearray_at(uctypes.addressof(self._words), size + _DHEAD)
         self._in = memoryview(self._loaded)
         self.pages_read = 0
@@ -257,6 +257,10 @@ class Frames(io.IOBase):
         if end > n and self.medium.read(pos + n, frame[n:end]) < end - n:
             return -1, 0, False
         return word, end, crc32(frame[4:end]) == crc
+
+    def table_loaded(self):
+        """Return the page table's piece (an array) in the frame that was read last."""
+        return self._words[_HEAD // 4 : _HEAD // 4 + 128]
 
     def frame_loaded(self):
         """Return the bytearray of the frame that was read last."""

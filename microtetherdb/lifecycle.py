@@ -24,14 +24,18 @@ def start(db, args, kw):
     db._indexes = None
     db._linked = False
     if not store.ram:
-        if store.first(b"\0") != keys.META:  # what sorts first of ours
+        ours = store.scan(b"\0", keys.USER, 1)
+        key = next(ours, None)
+        if key == keys.META:  # no index and no expiry, which sort before it
+            db._linked = next(ours, None) is not None
+        elif key is not None:
             if store.first(b"\0c") is not None:
                 from . import index
 
                 db._indexes = index.load(store)
             if store.first(keys.EXPIRY) is not None:
                 begin_expiry(db, store)
-        db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
+            db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
     db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
     db._made = 0
     db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)

@@ -62,8 +62,9 @@ def resolve(args, kw):
     if len(args) > len(NAMES):
         raise TypeError("at most %d arguments, got %d" % (len(NAMES), len(args)))
     out = built_in()
+    b = board()
     given = {}
-    given.update(getattr(board(), "DEFAULTS", given))
+    given.update(getattr(b, "DEFAULTS", given))
     for name, value in zip(NAMES, args):
         if name in kw:
             raise TypeError("argument given twice: " + name)
@@ -74,8 +75,8 @@ def resolve(args, kw):
             raise TypeError("unknown argument: " + name)
         _check(name, given[name])
     out.update(given)
-    if "btree_cachesize" not in kw and len(args) <= 8 and hasattr(board(), "FILE_CACHE"):
-        out["file_cache"] = board().FILE_CACHE
+    if "btree_cachesize" not in kw and len(args) <= 8 and hasattr(b, "FILE_CACHE"):
+        out["file_cache"] = b.FILE_CACHE
     return out
 
 

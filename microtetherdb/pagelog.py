@@ -18,7 +18,9 @@ from micropython import const
 from .errors import DBCorrupt, DBFull
 from .frames import Frames
 
-_COMMIT = const(0x4000000)  # frame kinds, see frames.py
+_PAGE = const(0x1000000)  # frame kinds and sizes, see frames.py
+_COMMIT = const(0x4000000)
+_HEAD = const(12)
 _CLEAR = const(0x6000000)
 _COMMIT_SIZE = const(28)
 _EIO = const(5)
@@ -134,9 +136,13 @@ class PageLog(Frames):
 
     def _part(self, page, buf):
         at = self._pos % self.pagesize
-        whole = self.page_buffer()
-        self._get(page, whole)
-        buf[:] = whole[at : at + len(buf)]
+        n = len(buf)
+        if self._fetch(self.table[page >> 7][page & 127]) and self._words[2] == _PAGE | page and at + n <= self._words[1] >> 16:
+            buf[:] = self._in[_HEAD + at : _HEAD + at + n]  # the tree's header, when it is opened: in the head of its frame
+        else:
+            whole = self.page_buffer()
+            self._get(page, whole)
+            buf[:] = whole[at : at + n]
 
     def write(self, buf):
         n = len(buf)

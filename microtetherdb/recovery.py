@@ -188,5 +188,5 @@ def _table(log, i, frame):
     while i >= len(table):
         table.append(None if i == len(table) else array("I", bytearray(512)))
     n = unpack_from("<H", frame, 6)[0]
-    table[i] = array("I", frame[_HEAD : _HEAD + 512])  # a bytearray: bytes would be hashed
+    table[i] = log.table_loaded()
     log.pages = max(log.pages, 128 * i + n)
