@@ -98,7 +98,7 @@ def _put_plain(db, made, records, size):
             store.apply([(made[i].encode(), records[i]) for i in range(n)])
         else:
             store.put_many(made, records, size, fresh)
-        _count(db, n)
+        db._count(n)
         return made
     finally:
         db._lock.release()
@@ -150,7 +150,7 @@ def _put_any(db, items, ttls, tags):
             else:
                 out.append((raw_key, raw))
         _apply(db, out, stamps)
-        _count(db, n)
+        db._count(n)
         return made
     finally:
         db._lock.release()
@@ -162,12 +162,6 @@ def _apply(db, out, stamps):
         for key, was, new in stamps:
             if was is not None or new is not None:
                 db._expiry.applied(key, was, new)
-
-
-def _count(db, n):
-    db._made += n
-    if db._made >= db._next:
-        db._tick(db)
 
 
 def delete_batch(db, keys):
@@ -198,7 +192,7 @@ def delete_batch(db, keys):
                 stamps.append((key,) + db._changes(key, old, None, out))
         _apply(db, out, stamps)
         db._deletes += len(wanted)
-        _count(db, len(wanted))
+        db._count(len(wanted))
         return n
     finally:
         db._lock.release()

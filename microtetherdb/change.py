@@ -11,12 +11,6 @@ def _old(db, raw_key):
     return old
 
 
-def _count(db):
-    db._made += 1
-    if db._made >= db._next:
-        db._tick(db)
-
-
 def update(db, key, changes):
     """Change fields of a document: plain fields are set, MongoDB's update operators applied.
 
@@ -34,7 +28,7 @@ def update(db, key, changes):
             return 0
         document = operators.of_record(old, changes)
         db._write(raw_key, record.encode(document, None, record.stamp(old)), old)
-        _count(db)
+        db._count()
         return 1
     finally:
         db._lock.release()
@@ -73,7 +67,7 @@ def expire(db, key, ttl):
         if old is None:
             return 0
         db._write(raw_key, _restamp(old, db._clock.stamp(ttl) if ttl else None), old)
-        _count(db)
+        db._count()
         return 1
     finally:
         db._lock.release()

@@ -129,6 +129,12 @@ class MicroTetherDB:
         self._lock.release()
         return key
 
+    def _count(self, n=1):
+        # Count changes; every few, do what is due. `_put_raw` and `_remove` do it themselves, for speed.
+        self._made += n
+        if self._made >= self._next:
+            self._tick(self)
+
     def _link(self):
         # From now on a change of a record may concern other entries of the tree.
         self._linked = True

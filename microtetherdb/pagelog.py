@@ -20,8 +20,8 @@ from .frames import Frames
 
 _PAGE = const(0x1000000)  # frame kinds and sizes, see frames.py
 _COMMIT = const(0x4000000)
-_HEAD = const(12)
 _CLEAR = const(0x6000000)
+_HEAD = const(12)
 _COMMIT_SIZE = const(28)
 _EIO = const(5)
 _EAGAIN = const(11)

@@ -14,7 +14,7 @@ from micropython import const
 from .store import Store
 
 _SEEK = const(2)
-_MANY = const(6)
+_MANY = const(6)  # changes from which on a look at the last key of the tree pays
 
 # mp_off_t of the seek request: 64 bits on 64-bit hosts and where off_t is 64 bits wide.
 _OFFSET = 8 if sys.maxsize > 1 << 31 else 4

@@ -45,7 +45,7 @@ def recover(log):
     while True:
         start = start or first
         skips = {}
-        end, complete, again = _scan(log, start, 0, skips)
+        end, complete, again = _scan(log, part, start, 0, skips)
         if complete or start == first:
             break
         if log.checkpoint == start:
@@ -59,7 +59,7 @@ def recover(log):
     if not last:
         log._reset()
     elif again:
-        _scan(log, start, end, skips)
+        _scan(log, part, start, end, skips)
     part.settle(medium, end, log.checkpoint)
 
 
@@ -105,7 +105,7 @@ def _is_commit(log, part, at):
     return unpack_from("<I", log.frame_loaded(), 24)[0] == part.seq_at(log.medium, at)
 
 
-def _scan(log, start, stop, skips):
+def _scan(log, part, start, stop, skips):
     """Apply frames from `start` (a commit or the first frame) up to `stop` (0: the end).
 
     Fills `skips` (start: end of void frames). Returns (end of the last commit or 0, whether the
@@ -133,7 +133,7 @@ def _scan(log, start, stop, skips):
             if word & _MASK > log.pages + 256:
                 word = -1  # torn, not damaged later: its header is no better
         if word < 0 or (not good and not ordered):
-            resumed = medium.recovery().resume(medium, pos, log, end)
+            resumed = part.resume(medium, pos, log, end)
             if resumed > 0:
                 skips[end] = pos = resumed
                 run = crc_last

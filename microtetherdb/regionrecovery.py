@@ -163,7 +163,7 @@ def first(medium):
     return medium._at * medium.sector + _HEADER
 
 
-def resume(medium, pos, load, last_end):
+def resume(medium, pos, log, last_end):
     """Return where the log goes on behind damage at `pos`, or -1: it ends there."""
     if pos // medium.sector != medium.head:
         raise DBCorrupt("damaged at %d" % pos)

@@ -117,8 +117,7 @@ def least(case, setup, run):
     while True:
         gc.collect()
         try:
-            for _ in range(4):
-                ballast.append(bytearray(120))
+            ballast.append(bytearray(120))
         except MemoryError:
             break
         gc.collect()
