@@ -148,6 +148,8 @@ def open_store(cfg):
 
         raise DBLock(name + " is open already")
     lock.open_files.append(name)
+    if isinstance(cfg["filename"], str):
+        cfg["filename"] = name  # the program may go to another folder
     try:
         return open_persistent(cfg) + (name,)
     except BaseException:
@@ -171,7 +173,7 @@ def open_persistent(cfg):
         if "file_cache" in cfg and log.medium.posix:
             cachesize = max(cachesize, cfg["file_cache"])
         store = methods.module("logstore").LogStore(log, cachesize)
-        clock = Clock(True, store.get(keys.META))
+        clock = Clock(True, log.state or store.get(keys.META))
     except BaseException:
         log.close()
         raise

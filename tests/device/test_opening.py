@@ -49,6 +49,23 @@ db.close()
 MicroTetherDB("o.db", False).close()
 os.remove("o.db")
 
+# a relative name is that of the folder in which it was opened, whatever folder the program goes to
+os.mkdir("elsewhere")
+db = MicroTetherDB("o.db", False)
+db.put("k", {"v": 0})
+db.flush()
+os.chdir("elsewhere")
+for i in range(300):
+    db.put("k%d" % (i % 10), {"v": i, "pad": "p" * 400})
+assert db.get("k") == {"v": 0}
+db.close()
+assert os.listdir() == []
+os.chdir("..")
+os.rmdir("elsewhere")
+with MicroTetherDB("o.db", False) as db:
+    assert db.get("k9")["v"] == 299 and len(db) == 11
+os.remove("o.db")
+
 # not a database: DBCorrupt, left as it was
 with open("t.txt", "w") as f:
     f.write("this is my diary, not a database\n" * 40)
