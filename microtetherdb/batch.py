@@ -218,8 +218,7 @@ def purge(db, key, flag):
 
                 rewrite(db)
             if not store.ram:
-                store.put(keys.META, db._clock.save())
-                store.commit()
+                store.commit(True)
         except BaseException:
             store.restore()
             for index, flags, ready in kept:

@@ -22,7 +22,10 @@ _TRUSTED = const(789004800)  # 2025-01-01: before that, no clock was ever set
 _MAX_OFF = const(5 * 366 * 86400)  # a longer power-off is taken for a wrong clock
 _STEP = const(2)  # seconds of difference to the ticks that make a step
 _META = "<BIIHiBIB"  # version, session, line 0 and its milliseconds, skew, line, its time, lines that follow
+_META_SIZE = const(21)
 _LINE = "<Bi"
+_LINE_SIZE = const(5)
+_LINES = const(90)  # provisional lines at a time; the state fits into a commit then
 MAX_TTL = const(1 << 29)  # 17 years
 
 
@@ -72,21 +75,18 @@ class Clock:
 
             raise DBCorrupt("the database's own state has format %d, this is format 1" % saved[0])
         _, self.session, self._s, self._ms, self._skew, self._line, self._line_s, n = struct.unpack_from(_META, saved)
-        at = struct.calcsize(_META)
         for i in range(n):
-            line, offset = struct.unpack_from(_LINE, saved, at)
+            line, offset = struct.unpack_from(_LINE, saved, _META_SIZE + i * _LINE_SIZE)
             self._offsets[line] = offset
-            at += struct.calcsize(_LINE)
 
     def save(self):
-        """Return the state as bytes, for the tree."""
+        """Return the state as bytes, for the commits."""
         self.seconds()
         raw = struct.pack(
             _META, 1, self.session, self._s, self._ms, self._skew, self._line, self._line_s, len(self._offsets)
         )
         for line, offset in self._offsets.items():
             raw += struct.pack(_LINE, line, offset)
-        self.changed = False
         self.saved = self._s
         return raw
 
@@ -94,7 +94,7 @@ class Clock:
         line = 1
         while line in self._offsets:
             line += 1
-        self._line = line & 255
+        self._line = line if line <= _LINES else 0
         self._line_s = 0
         self.changed = True
 

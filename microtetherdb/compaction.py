@@ -183,7 +183,10 @@ def make_room(log, nbytes):
             return
         if not medium.begin(log):
             break
+        walk = log.walk
         _copy(log, medium.sector, medium.sector, True)
+        if log.walk == walk and not medium.pending() and not log.grown:
+            break  # no room for a copy
         log.commit(True)
         if medium.in_victim(log.checkpoint):
             write_checkpoint(log)

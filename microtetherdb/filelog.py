@@ -46,13 +46,21 @@ class FileMedium(Files):
 
     ordered = False  # a file system may write later blocks first
     sector = 4096  # bytes that one step of compaction walks at most
+    pace = 0  # bytes to walk at each step
+    checkpoint_due = False
+    checkpoint_end = 0  # where the checkpoint lies, counted in the newer file
+    _old = -1  # the older file's bit while it is needed
+    _cut = 0  # how far it is valid
+    _done = False  # what is live in it has been copied
+    _wanted = False  # a compaction, at the next commit
+    _planned = 0  # `end` when `_plan` ran
+    _ample = True  # there is room to fill blocks up
 
     def __init__(self, path, pagesize, create=True, max_retries=3, retry_delay=0.1, buffer=12288):
         if not 512 <= pagesize <= 32768 or pagesize & 1:
             raise ValueError("btree_pagesize: 512 to 32768, even")
         super().__init__(path, max_retries, retry_delay, buffer)
         self.pagesize = pagesize
-        self._commit_at = 0
         self.seq = 0
         header = _package.filerecovery.header
         self._found = header(self, path)

@@ -14,6 +14,7 @@ _MASK = const(0x1FFFFFFF)
 _ALIGN = const(512)  # where the log goes on behind a torn end
 _ABORT = const(0x5000000)
 _ENOENT = const(2)
+_CLOSED = const(64)  # bytes that hold the commit with which a file was closed
 
 
 def header(medium, path):
@@ -44,19 +45,15 @@ def header(medium, path):
 
 def reopen(medium):
     """Forget RAM and look at the files; False if there is no log yet."""
-    medium._close_out()
-    medium._chunks = []
-    medium._free = None
-    medium._old = -1
-    medium._done = medium._wanted = medium.checkpoint_due = False
-    medium._cut = 0
-    medium._seen = 0
-    medium._planned = 0
-    medium._ample = True  # there is room to fill blocks up
-    medium.pace = 0
-    medium.checkpoint_end = 0
     main, medium._found = medium._found, None
-    if main is None:
+    if main is None:  # not the first time, or there is none
+        medium._close_out()
+        medium._chunks = []
+        medium._free = None
+        medium._old = -1
+        medium._done = medium._wanted = medium.checkpoint_due = False
+        medium._ample = True
+        medium._cut = medium._seen = medium._planned = medium.pace = medium.checkpoint_end = 0
         medium._close_reader(0)
         medium._close_reader(1)
         main = header(medium, medium._path)
@@ -92,21 +89,18 @@ def _view(medium, path, seq):
     medium._written = medium._seen = medium.end = medium._size(path)
 
 
-def closed_at(medium):
-    """Return where the newest commit lies if the file was closed, or 0."""
-    return medium._bit | medium.end - 28 if medium.end >= _HEADER + 28 else 0
-
-
 def windows(medium, size):
-    """Yield (position, length) of pieces of the log, from the newest backwards."""
+    """Yield (position, length) of pieces of the log, from the newest backwards; the first just holds a commit."""
+    n = _CLOSED
     for bit in (medium._bit, medium._old):
         if bit < 0:
             return
         end = medium.end if bit == medium._bit else medium._cut
         while end > _HEADER:
-            pos = max(_HEADER, end - size)
+            pos = max(_HEADER, end - n)
             yield bit | pos, end - pos
             end = pos
+            n = size
 
 
 def older(medium):

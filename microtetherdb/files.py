@@ -32,6 +32,11 @@ class Files:
     """`path`: of the first file; the second is `path` + ".new". `buffer`: bytes of frames that wait in RAM for a commit."""
 
     posix = False  # True on a computer's file system: it has a cache, so that reading more costs nothing and deltas gain nothing
+    syncs = bytes_written = bytes_read = 0
+    _out = None  # for appending
+    _free = None  # bytes, if known
+    _asked = 0  # bytes written when the free space was asked for
+    _fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
 
     def __init__(self, path, max_retries, retry_delay, buffer):
         self._path = path
@@ -40,13 +45,8 @@ class Files:
         self._delay = retry_delay
         self._limit_chunks = max(2, buffer // _CHUNK)
         self._chunks = []  # the buffer, behind what is written
-        self._files = [None, None]  # for reading, by parity of the generation
-        self._at = [0, 0]  # where they stand
-        self._out = None  # for appending
+        self._files, self._at = [None, None], [0, 0]  # for reading, by parity of the generation, and where they stand
         self._stuck = []  # files whose close failed
-        self.syncs = self.bytes_written = self.bytes_read = 0
-        self._asked = 0  # bytes written when the free space was asked for
-        self._fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
 
     # File system
 

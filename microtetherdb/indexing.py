@@ -66,12 +66,12 @@ def create_index_steps(db, path):
         else:
             raise QueryError("no more than %d indexes" % _IDS)
     index = Index(path, number, 0, False)
+    db._link()  # every change goes through `changes` from now on
     store.apply([index.catalogue()])
     yield from _wipe(db, index.prefix, commit)
     if db._indexes is None:
         db._indexes = {}
     db._indexes[path] = index
-    db._link()  # every change goes through `changes` from now on
     out = []
     steps = 0
     try:

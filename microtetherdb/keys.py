@@ -4,7 +4,7 @@ from micropython import const
 
 MAX_KEY = 128  # bytes of UTF-8
 
-META = b"\x00m"
+META = b"\x00m"  # state of the database, where no commit has it yet (docs/format.md)
 EXPIRY = b"\x00e"
 USER = b"\x01"  # first byte of the user keys' range
 

@@ -4,7 +4,7 @@ import sys
 import time
 from micropython import const
 
-from . import keys, lock, methods, record
+from . import lock, methods, record
 
 _PAGES = const(1)  # written in one piece of a flush in the background
 _SLICE = const(2)  # expired records removed after one operation
@@ -24,18 +24,7 @@ def start(db, args, kw):
     db._indexes = None
     db._linked = False
     if not store.ram:
-        ours = store.scan(b"\0", keys.USER, 1)
-        key = next(ours, None)
-        if key == keys.META:  # no index and no expiry, which sort before it
-            db._linked = next(ours, None) is not None
-        elif key is not None:
-            if store.first(b"\0c") is not None:
-                from . import index
-
-                db._indexes = index.load(store)
-            if store.first(keys.EXPIRY) is not None:
-                begin_expiry(db, store)
-            db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
+        methods.module("state").restore(db, store)
     db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
     db._made = 0
     db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
@@ -82,14 +71,13 @@ def stop(db):
         store, db._store = db._store, None
         db._read = db._read_locked
         try:
-            if not store.ram and (store.dirty() or db._expiry is not None):
-                store.put(keys.META, db._clock.save())
-        finally:
-            try:
+            if store.ram:
                 store.close()
-            finally:
-                if not store.ram:
-                    lock.open_files.remove(db._name)
+            else:
+                store.close(store.dirty() or db._expiry is not None)  # the time, for what expires
+        finally:
+            if not store.ram:
+                lock.open_files.remove(db._name)
     finally:
         db._lock.release()
     if db._task is not None:
@@ -130,9 +118,10 @@ def commit(db):
         return
     clock = db._clock
     clock.tick()
-    if clock.changed or db._expiry is not None and clock.seconds() - clock.saved >= _SAVE_CLOCK:
-        store.put(keys.META, clock.save())
-    store.commit()
+    due = clock.changed or db._expiry is not None and clock.seconds() - clock.saved >= _SAVE_CLOCK
+    store.commit(due)
+    if due:
+        clock.changed = False
 
 
 def flush_piece(db):

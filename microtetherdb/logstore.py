@@ -14,11 +14,11 @@ class LogStore(Store):
     """`log`: a `PageLog`."""
 
     ram = False
+    _cleared = False  # every key was removed since the last commit
 
     def __init__(self, log, cachesize):
         self.log = log
         self._redo = {}
-        self._cleared = False  # every key was removed since the last commit
         log.before_compaction = self.commit  # space is freed by a commit
         log.cache = cachesize
         # Key and value of exactly this size break Berkeley DB's page split (docs/format.md). Our own images have that
@@ -155,6 +155,11 @@ class LogStore(Store):
                 raise
             self.commit()
             self.log.reserve(need)
+        except OSError:
+            if not self.log.medium.moved():
+                raise
+            self.recover()  # a sector was retired while room was made
+            self._reserve(need)
 
     def _reserve_for(self, need, n):
         # A change list: what only deletes goes on, on a full medium, with what the log keeps for that.
@@ -218,20 +223,20 @@ class LogStore(Store):
 
     # Durability
 
-    def commit(self):
-        """Make everything acknowledged durable."""
+    def commit(self, force=False):
+        """Make everything acknowledged durable; `force`: the log's state also if there is nothing else."""
         log = self.log
         if self._tree is None:
             self.recover()
-        if not self._redo:
+        if not self._redo and not force:
             return
         try:
             if self._tree.flush():
                 self._reraise(OSError(5))
-            log.commit()
+            log.commit(force)
         except BaseException as e:
             self._undo(e)
-            return self.commit()
+            return self.commit(force)
         self._redo.clear()
         self._cleared = False
 
@@ -274,10 +279,10 @@ class LogStore(Store):
         self._redo.clear()
         self._drop()
 
-    def close(self):
-        """Commit and let go of the tree and its stream."""
+    def close(self, force=False):
+        """Commit (`force`: see there) and let go of the tree and its stream."""
         try:
-            self.commit()
+            self.commit(force)
         finally:
             self._drop()
             try:

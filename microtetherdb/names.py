@@ -65,6 +65,7 @@ import microtetherdb.sectors
 import microtetherdb.session
 import microtetherdb.sort
 import microtetherdb.steps
+import microtetherdb.state
 import microtetherdb.store
 import microtetherdb.task
 import microtetherdb.transfer

@@ -50,7 +50,7 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
     medium = Medium(target, pagesize, create, max_retries, retry_delay, **options)
     try:
         log = PageLog(medium)
-        log.rollback()
+        _package.recovery.recover(log)
     except BaseException:
         medium.close()
         raise
@@ -60,32 +60,34 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
 class PageLog(Frames):
     """Stream of pages for `btree.open()`. Create with `pagelog.open()`."""
 
+    # How a log begins, in the class: an object's attributes are set one by one, and moved each time that there are more.
+    error = None  # exception behind the last negative errno
+    dead = False  # True: the tree is being thrown away, write nothing
+    allowance = -1  # pages that may still be written before `write` says EAGAIN; below 0: any number
+    before_compaction = None  # called when room can only be made after a commit
+    owner = None  # called at each commit with (log, whether it must); returns the state that the commit keeps, or b""
+    state = b""  # the newest one: some bytes of the owner's
+    grown = reserved = 0  # bytes appended, and asked for, since the last commit
+    walk = 0  # how far the victim is copied
+    tree_wrote = False  # since the last commit
+    broken = False  # the medium failed between two calls of the tree
+    _page = None  # page buffer, for what is not a whole page of the tree's
+    _seek_at = -1  # address of the seek request that `_seek` describes
+    _chunk, _next_checkpoint = -1, 0  # piece of the table that the running checkpoint writes next, commit behind which it began
+
     def __init__(self, medium):
         super().__init__(medium)
-        self.error = None  # exception behind the last negative errno
-        self.dead = False  # True: the tree is being thrown away, write nothing
-        self.allowance = -1  # pages that may still be written before `write` says EAGAIN; below 0: any number
         self.cache = 0  # bytes of changed pages that the tree may hold back until a commit
-        self.before_compaction = None  # called when room can only be made after a commit
-        self._page = None  # page buffer, for what is not a whole page of the tree's
         self._pos = 0
-        self._seek_at = -1
-        self._seek = None
 
     def _reset(self):
+        # What recovery finds.
         self.table = []  # arrays of 128 positions
-        self.pages = 0
-        self.live = 0  # bytes of frames that are needed
-        self.grown = 0  # bytes appended since the last commit
-        self.reserved = 0  # bytes asked for since then
+        self.pages = self.live = 0  # live: bytes of frames that are needed
         self._run = 0  # checksum over the headers since the last commit
         self.last = 0  # position of the last commit
         self.checkpoint = 0  # commit from which opening reads; 0: from the beginning
-        self._chunk = -1  # next piece of the table to write in the running checkpoint
-        self._next_checkpoint = 0
-        self.walk = 0  # how far the victim is copied
-        self.tree_wrote = False  # since the last commit
-        self.broken = False  # the medium failed between two calls of the tree
+        self.state = b""
 
     # Stream
 
@@ -174,7 +176,7 @@ class PageLog(Frames):
     # Commit and rollback
 
     def commit(self, force=False):
-        """Make everything written so far durable, at once; `force`: also if there is nothing."""
+        """Make everything written so far durable, at once; `force`: also if there is nothing, and with the owner's state."""
         if self.broken:
             raise OSError(_EIO)
         if not self.grown and not force:
@@ -183,15 +185,21 @@ class PageLog(Frames):
         if self._chunk >= 0 and self._chunk >= len(self.table):
             self.checkpoint = self._next_checkpoint
             self._chunk = -1
-        medium.before_commit(_COMMIT_SIZE)
+            force = True  # opening reads no commit before the checkpoint
+        state = self.owner(self, force) if self.owner is not None else self.state if force else b""
+        end = _COMMIT_SIZE + len(state)
+        medium.before_commit(end)
         frame = self._frame
         out = self._out
-        pack_into("<HHIIIII", frame, 4, 16, medium.span(), _COMMIT, self._run, self.checkpoint, self.live, medium.seq)
-        crc = crc32(out[4:_COMMIT_SIZE])
+        out[_COMMIT_SIZE:end] = state
+        pack_into("<HHIIIII", frame, 4, end - _HEAD, medium.span(), _COMMIT, self._run, self.checkpoint, self.live, medium.seq)
+        crc = crc32(out[4:end])
         pack_into("<I", frame, 0, crc)
-        self.last = medium.append(out[:_COMMIT_SIZE])
+        self.last = medium.append(out[:end])
         medium.sync()
         self._run = crc
+        if state:
+            self.state = state
         self.grown = self.reserved = 0
         self.tree_wrote = False
         try:
@@ -211,6 +219,10 @@ class PageLog(Frames):
 
     def rollback(self):
         """Go back to the last commit, by what the medium holds."""
+        self._reset()
+        self.grown = self.reserved = self.walk = self._next_checkpoint = 0
+        self.tree_wrote = self.broken = False
+        self._chunk = -1
         _package.recovery.recover(self)
 
     def clear(self):
@@ -248,13 +260,13 @@ class PageLog(Frames):
         try:
             return _package.compaction.step(self)
         except DBFull:
-            return False
+            pass
         except BaseException as e:
             # also out of RAM: a frame may be there that the checksum of the next commit leaves out
             self._broke(e)
             if not isinstance(e, Exception):
                 raise
-            return False
+        return False
 
     def stats(self):
         """Return counters of pages, bytes, programs, erases, and the medium's size, in a dict."""
@@ -269,13 +281,6 @@ class PageLog(Frames):
         except (DBCorrupt, OSError) as e:
             return str(e)
 
-    def check(self):
-        """Yield a line for each problem found while reading every page's frames."""
-        for page in range(self.pages):
-            problem = self.check_page(page)
-            if problem:
-                yield problem
-
     def close(self):
         """Commit, with a checkpoint if opening would otherwise read much, and let go of the medium."""
         medium = self.medium
@@ -283,9 +288,13 @@ class PageLog(Frames):
             return
         try:
             if not self.broken:
-                if medium.wants_checkpoint(self):
-                    _package.compaction.write_checkpoint(self)
                 self.commit()
+                try:
+                    if medium.wants_checkpoint(self):
+                        _package.compaction.write_checkpoint(self)
+                        self.commit()
+                except (DBFull, OSError):
+                    pass  # all is durable without it: the next opening reads more
         finally:
             self.medium = self._read = None
             medium.close()

@@ -21,22 +21,24 @@ _PAD = const(7)
 _MASK = const(0xFFFFFF)
 _HEAD = const(12)
 _COMMIT_SIZE = const(28)
+_PROGRAM = const(256)  # bytes that a region programs at a time
 _WINDOW = const(480)
 
 
-def recover(log):
-    """Bring `log` to its last commit; raises `DBCorrupt` if commits cannot be reached."""
+def recover(log, torn=0):
+    """Bring `log` to its last commit; raises `DBCorrupt` if commits cannot be reached. `torn`: a commit that does not count."""
     medium = log.medium
     part = medium.recovery()
-    log._reset()
     if not part.reopen(medium):
+        log._reset()
         return
     while True:
-        commits = _commits(log, part)
+        commits = _commits(log, part, torn)
         newest = next(commits, 0)
         if newest:
             break
         if not part.older(medium):
+            log._reset()
             part.settle(medium, 0, 0)
             return
     span, start = _span_and_checkpoint(log)  # of the frame that was read last
@@ -45,7 +47,9 @@ def recover(log):
     while True:
         start = start or first
         skips = {}
-        end, complete, again = _scan(log, part, start, 0, skips)
+        end, complete, again, hurt = _scan(log, part, start, 0, skips, torn)
+        if end < 0:
+            return recover(log, log.last)
         if complete or start == first:
             break
         if log.checkpoint == start:
@@ -53,13 +57,14 @@ def recover(log):
         start = log.checkpoint
     last = log.last
     if newest != last and not _skipped(skips, newest):
-        # A commit that is not reached. A file system may have written it before what it needs.
-        if medium.ordered or next(commits, 0) != last:
+        # A commit that is not reached. A file system may have written it before what it needs, a program only part of that.
+        if torn or ((hurt + _HEAD - 1) // _PROGRAM != newest // _PROGRAM if medium.ordered else next(commits, 0) != last):
             raise DBCorrupt("damaged between %d and the commit at %d" % (end, newest))
+        return recover(log, newest)
     if not last:
         log._reset()
     elif again:
-        _scan(log, part, start, end, skips)
+        _scan(log, part, start, end, skips, torn)
     part.settle(medium, end, log.checkpoint)
 
 
@@ -75,12 +80,10 @@ def _skipped(skips, pos):
     return False
 
 
-def _commits(log, part):
+def _commits(log, part, torn):
     # Positions of commits that are whole, from the newest backwards, found by their kind.
     medium = log.medium
-    seen = part.closed_at(medium)
-    if seen and _is_commit(log, part, seen):
-        yield seen
+    seen = 0
     for pos, n in part.windows(medium, _WINDOW):
         view = memoryview(log.frame_loaded())[: n + 11]
         got = medium.read(pos, view)
@@ -91,7 +94,7 @@ def _commits(log, part):
                 break
             data = data[: i + 3]
             at = pos + i - 8
-            if at <= 0 or at == seen:
+            if at <= 0 or at == seen or at == torn:
                 continue
             if _is_commit(log, part, at):
                 seen = at
@@ -100,16 +103,17 @@ def _commits(log, part):
 
 def _is_commit(log, part, at):
     word, size, good = log.load(at)
-    if not good or word != _COMMIT << 24 or size != _COMMIT_SIZE:
+    if not good or word != _COMMIT << 24 or size < _COMMIT_SIZE:
         return False
     return unpack_from("<I", log.frame_loaded(), 24)[0] == part.seq_at(log.medium, at)
 
 
-def _scan(log, part, start, stop, skips):
-    """Apply frames from `start` (a commit or the first frame) up to `stop` (0: the end).
+def _scan(log, part, start, stop, skips, torn):
+    """Apply frames from `start` (a commit or the first frame) up to `stop` (0: the end) or the commit `torn`.
 
     Fills `skips` (start: end of void frames). Returns (end of the last commit or 0, whether the
-    checkpoint that begins at `start` is complete, whether void frames were applied).
+    checkpoint that begins at `start` is complete, whether void frames were applied, where the first
+    frame is that was not whole); an end of -1: the last commit is torn.
     """
     medium = log.medium
     ordered = medium.ordered
@@ -118,8 +122,9 @@ def _scan(log, part, start, stop, skips):
     log._reset()
     pos = start
     run = crc_last = end = 0
-    bad = complete = again = fresh = False
-    before = None  # what to go back to if the last commit turns out to be torn
+    hurt = bad = 0  # since the last commit, where the first frame that is not whole begins, and where the last one ends
+    complete = again = fresh = False
+    doubt = False  # the last commit may be torn
     while pos != stop or pos == start:
         if pos in skips:
             pos = skips[pos]
@@ -128,8 +133,10 @@ def _scan(log, part, start, stop, skips):
         if pos < 0:
             break
         word, size, good = log.load(pos)
+        if not good and not hurt:
+            hurt = pos
         if word >= 0 and not good:
-            bad = True
+            bad = pos + size
             if word & _MASK > log.pages + 256:
                 word = -1  # torn, not damaged later: its header is no better
         if word < 0 or (not good and not ordered):
@@ -138,7 +145,7 @@ def _scan(log, part, start, stop, skips):
                 skips[end] = pos = resumed
                 run = crc_last
                 again = True
-                bad = fresh = False
+                hurt = bad = fresh = 0
                 continue
             if word < 0:
                 break
@@ -146,17 +153,17 @@ def _scan(log, part, start, stop, skips):
         page = word & _MASK
         if kind == _COMMIT:
             crc, r, checkpoint, live = unpack_from("<I8xIII", frame)
-            if not good or (r != run and pos != start):
+            if not good or (r != run and pos != start) or pos == torn:
                 break
-            if before is not None:
-                before = None
-            if bad and not ordered:
-                before = (log.last, end, crc_last, log.checkpoint, log.live)
-            bad = fresh = False
+            # What may be torn with it: anything in a file, what is in the same program in a region.
+            doubt = bad and (not ordered or (bad - 1) // _PROGRAM == (pos + size - 1) // _PROGRAM)
+            hurt = bad = fresh = 0
             run = crc_last = crc
             log.last = pos
             log.checkpoint = checkpoint
             log.live = live
+            if size > _COMMIT_SIZE:
+                log.state = bytes(frame[_COMMIT_SIZE:size])
             end = pos + size
             if checkpoint == start:
                 complete = True
@@ -164,7 +171,7 @@ def _scan(log, part, start, stop, skips):
             skips[end] = pos + size
             run = crc_last
             again = True
-            bad = fresh = False
+            hurt = bad = fresh = 0
         elif kind != _PAD:
             run = crc32(head, run)
             fresh = True
@@ -176,11 +183,10 @@ def _scan(log, part, start, stop, skips):
                 log.table = []
                 log.pages = 0
         pos += size
-    if before is not None and not stop:
-        log.last, end, crc_last, log.checkpoint, log.live = before
-        again = True
+    if doubt and not torn:
+        return -1, False, False, 0
     log._run = crc_last
-    return end, complete, again or fresh
+    return end, complete, again or fresh, hurt
 
 
 def _table(log, i, frame):

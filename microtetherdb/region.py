@@ -17,6 +17,7 @@ _HEADER = const(28)  # see sectors.py
 _PROGRAM = const(256)  # bytes a program
 _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
+_COMMITS = const(256)  # bytes that are room enough for the frames' headers and a commit
 _EIO = const(5)
 
 _package = sys.modules["microtetherdb"]  # its attributes are modules, loaded when they are first asked for
@@ -247,7 +248,9 @@ class RegionMedium(Sectors):
 
     def can_copy(self, committed):
         """Tell whether there is room for copies besides what the tree may write before the next commit."""
-        return self.free() > (0 if committed else 1)
+        if committed:
+            return self.free() > 0 or self._stop - self.end > 2 * self.pagesize + _COMMITS
+        return self.free() > 1
 
     def begin(self, log):
         """Get ready to compact; False if there is nothing to reclaim."""
@@ -266,7 +269,9 @@ class RegionMedium(Sectors):
 
     def roomy(self, nbytes, log):
         """Tell whether `nbytes` more fit at once, leaving compaction its sectors."""
-        return (self.free() - _RESERVE // 2) * self.usable > nbytes and log.live + nbytes <= self.capacity()
+        # Half of the reserve, and where it costs little one sector more: two that are retired in the same call are survived then.
+        kept = _RESERVE // 2 + (self.count > 32)
+        return (self.free() - kept) * self.usable > nbytes and log.live + nbytes <= self.capacity()
 
     def in_victim(self, pos):
         """Tell whether the frame at `pos` lies in the victim (0: in the first sector)."""

@@ -108,11 +108,6 @@ def older(medium):
     return True
 
 
-def closed_at(medium):
-    """Return where the newest commit lies after closing, or 0: not known."""
-    return 0
-
-
 def windows(medium, size):
     """Yield (position, length) of pieces of the log, from the newest backwards."""
     while True:

@@ -28,6 +28,5 @@ def _drawn():
 def _counted(db):
     clock = db._clock
     clock.session += 1
-    db._store.put(keys.META, clock.save())
-    db._store.commit()  # a key that was handed out is not made again after a power cut
+    db._store.commit(True)  # a key that was handed out is not made again after a power cut
     return clock.session

@@ -90,8 +90,11 @@ class _Mirror:
                 self.copy.commit()
             if n % _STEP == 0:
                 yield
+        from .state import kept
+
         clock = self.clock if self.ram else self.db._clock
-        self.copy.put(keys.META, clock.save())
+        self.copy.log.state = kept(self.db, clock, b"", True)
+        self.copy.commit(True)
         return records
 
 

@@ -103,6 +103,27 @@ for i in range(2000):
 same(db, model)
 db.close()
 
+# Two such sectors anywhere, neighbours too, found again after each opening: no call fails, nothing is lost.
+for a, b in ((2, 17), (5, 38), (6, 5), (9, 26), (13, 14), (21, 30), (26, 25), (30, 13), (33, 34), (36, 15)):
+    gc.collect()
+    flash = Flash(40)
+    flash.bad_programs = {a, b}
+    size, tags, reopen = ((120, True, 350), (250, False, 211), (250, True, 97))[a % 3]
+    db = MicroTetherDB(flash, in_memory=False, max_retries=0)
+    model = {}
+    for i in range(1300):
+        k = "k%d" % (i * 31 % 97)
+        model[k] = {"n": i, "pad": "x" * (i * 7 % size)}
+        db.put(k, model[k], tags=["t%d" % (i % 3)] if tags else None)
+        if tags:
+            model[k]["_tags"] = ["t%d" % (i % 3)]
+        if i % reopen == reopen - 1:
+            db.close()
+            db = MicroTetherDB(flash, in_memory=False, max_retries=0)
+    same(db, model)
+    assert db.check()["ok"]
+    db.close()
+
 
 # `max_retries` and `retry_delay`: so often, so long apart, on a region and on a file.
 class Clock:

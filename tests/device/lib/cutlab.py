@@ -74,7 +74,7 @@ class Lab:
         self.acknowledged = {}
         self.queue = []
         self.changes = []  # since then: lists of (key, value), value None: deleted; None: all
-        self.tears = ("prefix", "bits") if kind != "fat" else ("none",)
+        self.tears = {"region": ("prefix", "bits", "byte"), "fat": ("none",)}.get(kind, ("prefix", "bits"))
 
     def __str__(self):
         return "%s: %d cuts of %d operations, then %d during recovery (after each %d. cut, each %d. operation, seed %d)" % (

@@ -19,7 +19,7 @@ class Flash:
     """`blocks` erase blocks of `block` bytes.
 
     `cut_at`: which program or erase (counted from `ops` 0) the power fails in; `tear`: how
-    ("none": not begun; "all": done; "prefix", "bits": partly). `watch`: called as
+    ("none": not begun; "all": done; "prefix", "bits": partly; "byte": but for one byte). `watch`: called as
     `watch(flash, n)` in front of the n-th one; it may take `copies()`. `atomic`: whole blocks are
     written or not, as on an SD card.
     """
@@ -180,7 +180,7 @@ class Flash:
             elif self.tear == "bits":
                 for i in range(PROGRAM):
                     new[i] |= old[i] & self._rand(256)
-        elif n in self.bad_programs:
+        if cut and self.tear == "byte" or n in self.bad_programs:
             # one of the bytes that were to be programmed does not take it
             i = self._rand(PROGRAM)
             for _ in range(PROGRAM):

@@ -1,0 +1,29 @@
+"""What a persistent database keeps of itself, in commits of its log (docs/format.md, "State")."""
+
+from . import keys
+
+
+def restore(db, store):
+    """Find out which entries besides records the tree has; the state tells when there are none, before any page is read."""
+    log = store.log
+    if not log.state or log.state[-1]:
+        if store.first(b"\0c") is not None:
+            from . import index
+
+            db._indexes = index.load(store)
+        if store.first(keys.EXPIRY) is not None:
+            from . import lifecycle
+
+            lifecycle.begin_expiry(db, store)
+        db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
+    log.owner = lambda log, must: kept(db, db._clock, log.state, must)
+
+
+def kept(db, clock, newest, must):
+    """Return the state (bytes) for a commit that `must` keep it, or may be the first one with entries besides records; else b"".
+
+    It is that of `clock`, and whether the tree may have such entries. `newest`: the state that the log has.
+    """
+    if must or db._linked and not (newest and newest[-1]):
+        return clock.save() + (b"\1" if db._linked else b"\0")
+    return b""
