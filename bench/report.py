@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = {"synthetic": "synthetic", "seattle-weather.csv": "weather", "weather.csv": "weather", "weather": "weather"}
 GOALS = {"put": 1.8, "put generated": 2.2, "get": 1.4, "delete": 4, "put_batch": 1.3}
 FILE_GOALS = {"put": 2.5, "get": 2.5, "open": 10}
-OPERATIONS = ("put", "put generated", "put tags", "put ttl", "put_batch", "put_batch generated", "get", "delete", "expire", "flush", "open", "open again")
+OPERATIONS = ("put", "put generated", "put tags", "put ttl", "put_batch", "put_batch generated", "get", "delete", "expire", "flush", "open", "open again", "open and get")
 SIZES = ((100, "synthetic"), (1000, "synthetic"), (5000, "synthetic"), (1461, "weather"))
 AT = ["at 100", "1,000", "5,000", "weather"]
 

@@ -14,11 +14,11 @@ class LogStore(Store):
     """`log`: a `PageLog`."""
 
     ram = False
-    _cleared = False  # every key was removed since the last commit
 
     def __init__(self, log, cachesize):
         self.log = log
         self._redo = {}
+        self._cleared = False  # every key was removed since the last commit
         log.before_compaction = self.commit  # space is freed by a commit
         log.cache = cachesize
         # Key and value of exactly this size break Berkeley DB's page split (docs/format.md). Our own images have that

@@ -60,24 +60,24 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
 class PageLog(Frames):
     """Stream of pages for `btree.open()`. Create with `pagelog.open()`."""
 
-    # How a log begins, in the class: an object's attributes are set one by one, and moved each time that there are more.
+    # In the class what is rarely asked for: an object's own attributes are set one by one, and moved whenever there are more.
     error = None  # exception behind the last negative errno
-    dead = False  # True: the tree is being thrown away, write nothing
-    allowance = -1  # pages that may still be written before `write` says EAGAIN; below 0: any number
     before_compaction = None  # called when room can only be made after a commit
     owner = None  # called at each commit with (log, whether it must); returns the state that the commit keeps, or b""
     state = b""  # the newest one: some bytes of the owner's
-    grown = reserved = 0  # bytes appended, and asked for, since the last commit
-    walk = 0  # how far the victim is copied
-    tree_wrote = False  # since the last commit
-    broken = False  # the medium failed between two calls of the tree
+    walk = _next_checkpoint = 0  # how far the victim is copied; commit behind which the running checkpoint began
     _page = None  # page buffer, for what is not a whole page of the tree's
-    _seek_at = -1  # address of the seek request that `_seek` describes
-    _chunk, _next_checkpoint = -1, 0  # piece of the table that the running checkpoint writes next, commit behind which it began
 
     def __init__(self, medium):
         super().__init__(medium)
+        self.dead = False  # True: the tree is being thrown away, write nothing
+        self.broken = False  # the medium failed between two calls of the tree
+        self.tree_wrote = False  # since the last commit
+        self.grown = self.reserved = 0  # bytes appended, and asked for, since the last commit
+        self._seek_at = -1  # address of the seek request that `_seek` describes
+        self._chunk = -1  # next piece of the table to write in the running checkpoint
         self.cache = 0  # bytes of changed pages that the tree may hold back until a commit
+        self.allowance = -1  # pages that may still be written before `write` says EAGAIN; below 0: any number
         self._pos = 0
 
     def _reset(self):
