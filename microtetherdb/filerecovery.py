@@ -141,8 +141,8 @@ def resume(medium, pos, log, last_end):
     return -1
 
 
-def settle(medium, last_end, checkpoint):
-    """Recovery found the end of the log: `last_end` is the end of the last commit, or 0."""
+def settle(medium, last_end, checkpoint, torn):
+    """Recovery found the end of the log: `last_end` is the end of the last commit, or 0. `torn`: not asked for."""
     if medium._old >= 0 and (not last_end or last_end & _BIT == medium._old):
         # Nothing valid in the second file: it is begun again when compaction is.
         medium._close_reader(medium._bit >> 29)

@@ -39,7 +39,7 @@ def recover(log, torn=0):
             break
         if not part.older(medium):
             log._reset()
-            part.settle(medium, 0, 0)
+            part.settle(medium, 0, 0, torn)
             return
     span, start = _span_and_checkpoint(log)  # of the frame that was read last
     part.chain(medium, span, newest)
@@ -65,7 +65,7 @@ def recover(log, torn=0):
         log._reset()
     elif again:
         _scan(log, part, start, end, skips, torn)
-    part.settle(medium, end, log.checkpoint)
+    part.settle(medium, end, log.checkpoint, torn)
 
 
 def _span_and_checkpoint(log):

@@ -165,12 +165,14 @@ def resume(medium, pos, log, last_end):
     return -1
 
 
-def settle(medium, last_end, checkpoint):
-    """Recovery found the end of the log: `last_end` is the end of the last commit, or 0."""
+def settle(medium, last_end, checkpoint, torn):
+    """Recovery found the end of the log: `last_end` is the end of the last commit, or 0. `torn`: a commit behind it that does not count, or 0."""
     head = medium.head
     medium._limit_of = -1
     if last_end:
         s = (last_end - 1) // medium.sector
+        if torn and torn // medium.sector != s:
+            medium._erase(torn // medium.sector)  # before the sectors between, without which it could not be told from damage
         medium.checkpoint_seq = medium._header(checkpoint // medium.sector) if checkpoint else medium._victim_seq
         medium.seq = medium._header(s)
         medium._start = s * medium.sector
