@@ -5,6 +5,7 @@ Modules that not every query needs are loaded by the functions that stand for wh
 
 from . import keys as _keys
 from .errors import QueryError
+from .lock import hold
 from .match import compile
 from .operand import whole_number
 from .scan import gather, scan
@@ -127,14 +128,12 @@ def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
     """Return the list of matching documents, with `keys=True` of (key, document)."""
     check_flag(keys, "keys")
     compiled = Query(q, sort, skip, limit, fields)
-    db._enter()
     try:
-        db._queries += 1
-        return _documents(db, compiled, keys)
+        with hold(db):
+            db._queries += 1
+            return _documents(db, compiled, keys)
     except RuntimeError as e:
         too_deep(e)
-    finally:
-        db._lock.release()
 
 
 def _documents(db, compiled, keys):
@@ -158,23 +157,21 @@ def _documents(db, compiled, keys):
 def count(db, q=None):
     """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
     compiled = Query(q)
-    db._enter()
     try:
-        db._queries += 1
-        n = 0
-        plan = compiled.plan(db)
-        if plan is not None and plan.exact and plan.single and not compiled.limit and db._expiry is None:
-            for start, end in plan.ranges:
-                for _ in db._store.scan(start, end, 1):
-                    n += 1
+        with hold(db):
+            db._queries += 1
+            n = 0
+            plan = compiled.plan(db)
+            if plan is not None and plan.exact and plan.single and not compiled.limit and db._expiry is None:
+                for start, end in plan.ranges:
+                    for _ in db._store.scan(start, end, 1):
+                        n += 1
+                return n
+            for _ in compiled.run(db):
+                n += 1
             return n
-        for _ in compiled.run(db):
-            n += 1
-        return n
     except RuntimeError as e:
         too_deep(e)
-    finally:
-        db._lock.release()
 
 
 async def query_async(db, *args, **kw):
