@@ -273,6 +273,10 @@ class RegionMedium(Sectors):
         kept = _RESERVE // 2 + (self.count > 32)
         return (self.free() - kept) * self.usable > nbytes and log.live + nbytes <= self.capacity()
 
+    def overfull(self):
+        """Tell whether deletes too have to wait for room."""
+        return self.free() < 1
+
     def in_victim(self, pos):
         """Tell whether the frame at `pos` lies in the victim (0: in the first sector)."""
         return pos == 0 or pos // self.sector == self._victim
