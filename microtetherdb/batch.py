@@ -200,25 +200,17 @@ def purge(db, key, flag):
 
     with hold(db):
         n = ranges.counted(db)
-        store = db._store
-        kept = [(index, index.flags, index.ready) for index in (db._indexes or {}).values()]
-        store.clear()
-        try:
-            if kept:
-                from .index import rewrite
+        fresh = None
+        changes = []
+        if db._indexes:
+            from .index import emptied
 
-                rewrite(db)
-            if not store.ram:
-                store.commit(True)
-        except BaseException:
-            store.restore()
-            for index, flags, ready in kept:
-                index.flags = flags
-                index.ready = ready
-            raise
+            fresh = emptied(db._indexes)
+            changes = [fresh[path].catalogue() for path in fresh]
+        db._store.clear(changes)
+        db._indexes = fresh
         if db._expiry is not None:
             db._expiry.clear()
         db._deletes += n
         db._made += n
-        db._counted = None
         return n

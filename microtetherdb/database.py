@@ -239,5 +239,5 @@ class MicroTetherDB:
     # These cost an instance RAM once they are set.
     _open = False
     _session = None  # first part of generated keys
-    _counted = None  # (number of records, of operations then)
+    _counted = None  # (number of records, the store's count of changes then)
     _task = None

@@ -133,12 +133,9 @@ def load(store):
     return found
 
 
-def rewrite(db):
-    """Write the catalogue anew after the tree was emptied, with the lock held; no room is reserved for that."""
-    for index in list(db._indexes.values()):
-        index.flags = 0
-        index.ready = True
-        db._store.put(*index.catalogue())
+def emptied(indexes):
+    """Return the same indexes without entries, complete."""
+    return {path: Index(path, indexes[path].number, 0, True) for path in indexes}
 
 
 def changes(db, key, old_raw, new_raw, out):

@@ -77,9 +77,10 @@ def counted(db):
         from . import lifecycle
 
         lifecycle.expire(db, 0)
-    if db._counted is None or db._counted[1] != db._made:
+    changed = db._store.changed
+    if db._counted is None or db._counted[1] != changed:
         n = 0
         for _ in db._store.scan(_keys.USER, None, 1):
             n += 1
-        db._counted = (n, db._made)
+        db._counted = (n, changed)
     return db._counted[0]

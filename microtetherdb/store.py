@@ -16,6 +16,17 @@ _FAILURES = (OSError, MemoryError)  # made here: there may be no room for a tupl
 len = len  # see database.py: a look-up by hash instead of a search
 
 
+def discard(tree, stream):
+    """Close a tree without letting it write."""
+    stream.dead = True
+    try:
+        tree.close()
+    except _FAILURES:
+        pass  # its pages were not to be written anyway
+    finally:
+        stream.dead = False  # or all that is written later would be lost
+
+
 class Store:
     """`stream`: a `RamStream` or a `PageLog`; `bad`: a size of key and value to be avoided, or 0."""
 
@@ -27,9 +38,14 @@ class Store:
         self._cachesize = cachesize
         self.bad = bad
         self._scan = None
+        self.changed = 0  # how often something was
         self.mirror = None  # called with (key, value) of each change while a backup runs
         self.on_full = None  # called to remove expired records; returns how many it removed
         self._tree = None
+        # A change that breaks off (Ctrl-C, no RAM for a page of a split, a page that cannot be written) leaves the store
+        # without a tree; the next call recovers. No second Ctrl-C in an `except` gets past that.
+        self._hurt = None  # the tree while it is being changed, and after a change that broke off
+        self._pending = None  # what recovery needs to know of that change
         self._open()
 
     def _open(self):
@@ -45,16 +61,12 @@ class Store:
     def _drop(self):
         # Close the tree without letting it write.
         self._scan = None
-        tree = self._tree
+        tree = self._tree or self._hurt
+        self._hurt = tree
         self._tree = None
         if tree is not None:
-            self._stream.dead = True
-            try:
-                tree.close()
-            except _FAILURES:
-                pass  # its pages were not to be written anyway
-            finally:
-                self._stream.dead = False  # or all that is written later would be lost
+            discard(tree, self._stream)
+            self._hurt = None
 
     def _reraise(self, error):
         # The stream keeps the reason that C code can only tell as a number.
