@@ -137,7 +137,10 @@ class RegionMedium(Sectors):
                 break
             s = self._candidate()
             if s < 0:
-                raise DBFull("region is full")
+                if not self.bad:
+                    raise DBFull("region is full")
+                self.bad.clear()  # all at once: the device's fault perhaps, so that they are tried again
+                raise OSError(_EIO)
             if self._blank and s > self.head or self._erase(s):
                 break
         if s < self.head:
