@@ -11,7 +11,7 @@ import sys
 import uctypes
 from micropython import const
 
-from .store import Store, discard
+from .store import BTREE_MENDED, Store, discard, open_tree
 
 _SEEK = const(2)
 _MANY = const(6)  # changes from which on a look at the last key of the tree pays
@@ -126,6 +126,8 @@ class RamStore(Store):
             from .errors import Closed
 
             Closed().put(None, None)
+        if not BTREE_MENDED:
+            tree.clean()
         if not _whole(tree):
             # A page was split and the one above it does not know: all keys are there still, one behind the other.
             stream = self._stream.another()
@@ -286,7 +288,7 @@ class RamStore(Store):
     def _copied(self, tree, stream, changes=()):
         # A new tree on `stream`, with what is in `tree` if there is one.
         try:
-            new = btree.open(stream, pagesize=self.pagesize, cachesize=self._cachesize)
+            new = open_tree(stream, self.pagesize, self._cachesize)
             for key, value in changes if tree is None else tree.items():
                 new[key] = value
         except BaseException as e:

@@ -7,6 +7,11 @@ acknowledged since the last commit.
 import btree
 from micropython import const
 
+try:
+    from _mtdb_board import BTREE_MENDED
+except ImportError:  # stock firmware
+    BTREE_MENDED = False
+
 _ENOMEM = const(12)
 _ENOSPC = const(28)
 _KEYS = const(1)
@@ -14,6 +19,16 @@ _KEYS = const(1)
 _FAILURES = (OSError, MemoryError)  # made here: there may be no room for a tuple then
 
 len = len  # see database.py: a look-up by hash instead of a search
+
+
+def open_tree(stream, pagesize, cachesize):
+    """Open a B-tree on a stream, on stock firmware with what its deletes need."""
+    tree = btree.open(stream, pagesize=pagesize, cachesize=cachesize)
+    if BTREE_MENDED:
+        return tree
+    from .stock import Tree
+
+    return Tree(tree)
 
 
 def discard(tree, stream):
@@ -50,7 +65,7 @@ class Store:
 
     def _open(self):
         try:
-            self._tree = btree.open(self._stream, pagesize=self.pagesize, cachesize=self._cachesize)
+            self._tree = open_tree(self._stream, self.pagesize, self._cachesize)
         except OSError as e:
             if self.log is not None and self.log.error is None:
                 from .errors import DBCorrupt
