@@ -26,6 +26,8 @@ _ENOENT = const(2)
 _EIO = const(5)
 _ENOSPC = const(28)
 
+_FULL = (_ENOSPC, 36)  # ENAMETOOLONG: what littlefs says when it has no room for the name of a new file
+
 len = len  # see database.py: a look-up by hash instead of a search
 
 
@@ -242,7 +244,7 @@ class Files:
                 self._do(self._write_at, self._written + i, chunk if m == _CHUNK else memoryview(chunk)[:m])
                 i += m
         except OSError as e:
-            if e.args[0] != _ENOSPC:
+            if e.args[0] not in _FULL:
                 raise
             self._free = None
             raise DBFull("file system is full")
