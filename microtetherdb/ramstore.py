@@ -179,7 +179,7 @@ class RamStore(Store):
         """
         self._left -= need
         if need and self._left < 0:
-            self._room(need)
+            self._room(sum(self._size(len(key) + len(values[i])) for i, key in enumerate(keys) if values[i] is not None) * 3 // 2)
         if self._tree is None:
             self.recover()
         tree = self._tree

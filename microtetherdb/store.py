@@ -13,6 +13,7 @@ except ImportError:  # stock firmware
     BTREE_MENDED = False
 
 _ENOMEM = const(12)
+_ENOSPC = const(28)
 _KEYS = const(1)
 
 _FAILURES = (OSError, MemoryError)  # made here: there may be no room for a tuple then
@@ -89,10 +90,10 @@ class Store:
             if isinstance(error, OSError):
                 error = log.error
             log.error = None
-        if isinstance(error, OSError) and error.args and error.args[0] == _ENOMEM:
+        if isinstance(error, OSError) and error.args and error.args[0] in (_ENOMEM, _ENOSPC):
             from .errors import DBFull
 
-            raise DBFull("out of RAM")
+            raise DBFull("out of RAM" if error.args[0] == _ENOMEM else "file system is full")
         raise error
 
     def _sized(self, key, value):
