@@ -215,6 +215,8 @@ class FileMedium(Files):
         self._close_reader(1)
         self._close_out()
         self._do(os.rename, self._new, self._path)
+        if self.held is not None and len(self.held) > 3:
+            self.held.pop(2).close()  # the file that has gone
         self._main = self._bit
         self._old = -1
         self._cut = 0

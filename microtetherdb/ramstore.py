@@ -339,6 +339,8 @@ class RamStore(Store):
         stream = self._stream.another()
         self._replace(self._copied(None, stream, changes), stream)
         self._left = self.quota // 3
+        if self.mirror is not None:
+            self.mirror(None, None)
 
     def close(self):
         """Let go of the tree and its stream."""
