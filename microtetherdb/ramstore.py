@@ -243,11 +243,15 @@ class RamStore(Store):
         self._scan = None
         self.changed += 1
         try:
+            return self._delete(key)
+        except BaseException as e:
+            return self._delete_again(key, e)
+
+    def _delete(self, key):
+        try:
             del self._tree[key]
         except KeyError:
             return 0
-        except BaseException as e:
-            return self._delete_again(key, e)
         if self.mirror is not None:
             self.mirror(key, None)
         return 1
