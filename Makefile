@@ -23,7 +23,7 @@ run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open i
 
 test: tools data ## build what the tests need and run all of them
 	@$(PYTHON) ci/packages.py measure riscv browser
-	@$(PYTHON) ci/build.py UNIX UNIX32 stock RPI_PICO RPI_PICO2
+	@$(PYTHON) ci/build.py UNIX UNIX32 stock faults faults32 RPI_PICO RPI_PICO2
 	@$(VENV)/python -m pytest tests -q $(PYTEST_ARGS) $(ARGS)
 
 test-nightly: ## the same with the long versions: an hour and more (docs/storage.md)

@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""build.py BOARD...: build firmware into dist/BOARD/. "stock" builds the tests' interpreter without library and mends."""
+"""build.py BOARD...: build firmware into dist/BOARD/.
+
+The tests' interpreters lie under build/: "stock", without library and mends; "faults" and "faults32", UNIX and UNIX32 with
+ports/faults.
+"""
 
 import hashlib
 import importlib
@@ -46,6 +50,8 @@ def build(name):
     """Build one board."""
     if name == "stock":
         spec = {"port": "unix", "packages": ["unix"], "frozen": False}
+    elif name in ("faults", "faults32"):
+        spec = dict(board(name.replace("faults", "UNIX")), faults=name.replace("faults", "UNIX"))
     else:
         spec = board(name)
     try:

@@ -32,11 +32,15 @@ def build_image(name, variant, extra=()):
 
 
 def build(name, spec):
-    """Build `dist/NAME/micropython`, or for "stock" the interpreter with neither library nor mends under build/."""
+    """Build `dist/NAME/micropython`, or under build/ one of the tests' interpreters."""
     if not spec.get("frozen", True):
         manifest = BUILD / name / "manifest.py"
         replace(manifest, 'include("$(MPY_DIR)/extmod/asyncio")\n')
         build_image(name, BOARDS / "UNIX", ["MTDB_BTREE_STOCK=1", "MICROPY_PY_SSL=0", "FROZEN_MANIFEST=%s" % manifest])
+        return
+    if "faults" in spec:
+        variant = BOARDS / spec["faults"]
+        build_image(name, variant, ["MTDB_FAULTS=1", "FROZEN_MANIFEST=%s" % (variant / "manifest.py")])
         return
     program = build_image(name, BOARDS / name, ["FROZEN_MANIFEST=%s" % (BOARDS / name / "manifest.py")])
     stripped = program.with_name("micropython.stripped")

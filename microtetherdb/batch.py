@@ -6,6 +6,7 @@ from . import keys, record
 from .arguments import check_ttl
 from .encoder import check_tags, encode
 from .keys import stored
+from .lock import hold
 
 len = len  # see database.py: a look-up by hash instead of a search
 tuple = tuple
@@ -85,8 +86,7 @@ def _plain(items, kinds=record.KINDS[str], check=record.check_plain, dumps=json.
 
 def _put_plain(db, made, records, size):
     # Returns None, nothing done, when the long way is needed after all.
-    db._enter()
-    try:
+    with hold(db):
         if db._linked:
             return None
         store = db._store
@@ -100,8 +100,6 @@ def _put_plain(db, made, records, size):
             store.put_many(made, records, size, fresh)
         db._count(n)
         return made
-    finally:
-        db._lock.release()
 
 
 def _put_any(db, items, ttls, tags):
@@ -111,8 +109,7 @@ def _put_any(db, items, ttls, tags):
     ttl_of = _each(ttls, n, "ttls", lambda t: not isinstance(t, (list, tuple)))
     tags_of = _each(tags, n, "tags", _one_tags)
     plain = ttls is None and tags is None
-    db._enter()
-    try:
+    with hold(db):
         store = db._store
         out = []
         made = []
@@ -152,8 +149,6 @@ def _put_any(db, items, ttls, tags):
         _apply(db, out, stamps)
         db._count(n)
         return made
-    finally:
-        db._lock.release()
 
 
 def _apply(db, out, stamps):
@@ -179,8 +174,7 @@ def delete_batch(db, keys):
             wanted[key.encode() if type(key) is str else key] = True
         except (TypeError, ValueError) as e:
             raise type(e)("keys[%d]: %s" % (i, e))
-    db._enter()
-    try:
+    with hold(db):
         out = []
         stamps = []
         n = 0
@@ -194,8 +188,6 @@ def delete_batch(db, keys):
         db._deletes += len(wanted)
         db._count(len(wanted))
         return n
-    finally:
-        db._lock.release()
 
 
 def purge(db, key, flag):
@@ -206,30 +198,19 @@ def purge(db, key, flag):
         raise TypeError("delete: key and purge=True exclude each other")
     from . import ranges
 
-    db._enter()
-    try:
+    with hold(db):
         n = ranges.counted(db)
-        store = db._store
-        kept = [(index, index.flags, index.ready) for index in (db._indexes or {}).values()]
-        store.clear()
-        try:
-            if kept:
-                from .index import rewrite
+        fresh = None
+        changes = []
+        if db._indexes:
+            from .index import emptied
 
-                rewrite(db)
-            if not store.ram:
-                store.commit(True)
-        except BaseException:
-            store.restore()
-            for index, flags, ready in kept:
-                index.flags = flags
-                index.ready = ready
-            raise
+            fresh = emptied(db._indexes)
+            changes = [fresh[path].catalogue() for path in fresh]
+        db._store.clear(changes)
+        db._indexes = fresh
         if db._expiry is not None:
             db._expiry.clear()
         db._deletes += n
         db._made += n
-        db._counted = None
         return n
-    finally:
-        db._lock.release()

@@ -2,6 +2,7 @@
 
 from . import keys, record
 from .arguments import check_ttl
+from .lock import hold
 
 
 def _old(db, raw_key):
@@ -20,8 +21,7 @@ def update(db, key, changes):
     from . import update as operators
 
     raw_key = keys.stored(key)
-    db._enter()
-    try:
+    with hold(db):
         old = _old(db, raw_key)
         if old is None:
             operators.check_changes(changes)
@@ -30,20 +30,15 @@ def update(db, key, changes):
         db._write(raw_key, record.encode(document, None, record.stamp(old)), old)
         db._count()
         return 1
-    finally:
-        db._lock.release()
 
 
 def ttl(db, key):
     """Return the seconds (float) that a record has left, or None if it has no TTL or is not there."""
     raw_key = keys.stored(key)
-    db._enter()
-    try:
+    with hold(db):
         old = _old(db, raw_key)
         stamp = None if old is None else record.stamp(old)
         return None if stamp is None else db._clock.left(stamp)
-    finally:
-        db._lock.release()
 
 
 def _restamp(raw, new):
@@ -61,13 +56,10 @@ def expire(db, key, ttl):
     """Give a record `ttl` seconds from now, or with None or 0 no end. Returns 1, or 0 if there is none."""
     raw_key = keys.stored(key)
     ttl = check_ttl(ttl)
-    db._enter()
-    try:
+    with hold(db):
         old = _old(db, raw_key)
         if old is None:
             return 0
         db._write(raw_key, _restamp(old, db._clock.stamp(ttl) if ttl else None), old)
         db._count()
         return 1
-    finally:
-        db._lock.release()

@@ -6,6 +6,7 @@ new one). Records are given in the order of their keys, by an index in the order
 """
 
 from . import keys as _keys
+from .lock import hold
 from .query import Query, check_flag, too_deep
 
 
@@ -20,23 +21,18 @@ class Cursor:
         self._db = db
         self._keys = keys
         self._project = query.project
-        db._enter()
-        try:
+        with hold(db):
             db._queries += 1
             self._matches = query.run(db, True, None, watched, without)
-        finally:
-            db._lock.release()
         self._since = None
 
     def _step(self):
         db = self._db
-        db._enter()
         try:
-            return next(self._matches)
+            with hold(db):
+                return next(self._matches)
         except RuntimeError as e:
             too_deep(e)
-        finally:
-            db._lock.release()
 
     def _shown(self, m):
         doc = m[1]

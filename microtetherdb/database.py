@@ -7,6 +7,7 @@ ranges, maintenance, backup) is loaded with its first use, so that it costs no R
 from json import loads
 
 from . import keys, record
+from .lock import hold, wait
 
 _NO = object()
 
@@ -30,19 +31,17 @@ class MicroTetherDB:
     """
 
     def __init__(self, *args, **kw):
-        self._store = None
         if module is None:
             from . import methods  # sets `module` and `bind`
         module("lifecycle").start(self, args, kw)
 
     def close(self):
         """Flush, end the background task, close the file. May be called twice."""
-        if self._store is not None:
+        if self._open:
             module("lifecycle").stop(self)
 
     def __enter__(self):
-        self._enter()
-        self._lock.release()
+        hold(self)
         return self
 
     def __exit__(self, *_):
@@ -63,20 +62,8 @@ class MicroTetherDB:
 
             await task.ended(t)
 
-    def _enter(self):
-        # Take the lock of an open database.
-        if self._store is not None:
-            if self._lock.acquire(False):
-                return
-            from . import lock
-
-            lock.wait(self._lock, self._timeout)
-            if self._store is not None:
-                return
-            self._lock.release()
-        from .errors import DBClosed
-
-        raise DBClosed("the database is closed")
+    # The lock is taken by `with`, here and by `hold`: Ctrl-C is noticed between two instructions, also between
+    # taking it and a `try` (lock.py). A closed database has a store that raises `DBClosed`.
 
     # Writing
 
@@ -114,19 +101,15 @@ class MicroTetherDB:
         return raw_key if key is None else key
 
     def _put_raw(self, key, raw):
-        if self._store is None or not self._lock.acquire(False):
-            self._enter()
-        try:
+        if self._lock.locked():
+            wait(self)
+        with self._lock:
             if key is None:
                 key = keys.generated(self)
             self._set(key, raw)  # the store's put, or _write once there are TTLs or indexes
             self._made += 1
             if self._made >= self._next:
                 self._tick(self)
-        except BaseException:
-            self._lock.release()
-            raise
-        self._lock.release()
         return key
 
     def _count(self, n=1):
@@ -164,6 +147,8 @@ class MicroTetherDB:
             old = store.get(key)
         out = []
         was, new = self._changes(key, old, raw, out)
+        if not self._linked and (new is not None or len(out) > 1):
+            self._link()
         store.apply(out)
         if was is not None or new is not None:
             self._expiry.applied(key, was, new)
@@ -177,15 +162,10 @@ class MicroTetherDB:
         return self._delete(key)
 
     def _delete(self, key):
-        if self._store is None or not self._lock.acquire(False):
-            self._enter()
-        try:
-            key = self._remove(key)
-        except BaseException:
-            self._lock.release()
-            raise
-        self._lock.release()
-        return key
+        if self._lock.locked():
+            wait(self)
+        with self._lock:
+            return self._remove(key)
 
     def _remove(self, key):
         if self._linked:
@@ -217,16 +197,11 @@ class MicroTetherDB:
             return default
         return record.decode(key)
 
-    def _read_locked(self, key):
-        if self._store is None or not self._lock.acquire(False):
-            self._enter()
-        try:
-            key = self._store.get(key)
-        except BaseException:
-            self._lock.release()
-            raise
-        self._lock.release()
-        return key
+    def _read(self, key):
+        if self._lock.locked():
+            wait(self)
+        with self._lock:
+            return self._store.get(key)
 
     def __contains__(self, key):
         return self.get(key, _NO) is not _NO
@@ -262,6 +237,7 @@ class MicroTetherDB:
         return monitor.line(self)
 
     # These cost an instance RAM once they are set.
+    _open = False
     _session = None  # first part of generated keys
-    _counted = None  # (number of records, of operations then)
+    _counted = None  # (number of records, the store's count of changes then)
     _task = None

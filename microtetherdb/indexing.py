@@ -5,6 +5,7 @@ from micropython import const
 from . import keys
 from .errors import QueryError
 from .index import BUILDING, CATALOGUE, ENTRY, Index
+from .lock import hold
 from .path import fields, split
 
 _PATH = const(100)  # bytes
@@ -116,8 +117,5 @@ def drop_index_steps(db, path):
 
 def indexes(db):
     """Return the sorted list of indexed paths; tags, always indexed, are not in it."""
-    db._enter()
-    try:
+    with hold(db):
         return sorted(p for p in db._indexes or () if db._indexes[p].ready)
-    finally:
-        db._lock.release()

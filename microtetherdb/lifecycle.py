@@ -5,6 +5,7 @@ import time
 from micropython import const
 
 from . import lock, methods, record
+from .lock import hold
 
 _PAGES = const(1)  # written in one piece of a flush in the background
 _SLICE = const(2)  # expired records removed after one operation
@@ -40,9 +41,8 @@ def start(db, args, kw):
         db._link()
     else:
         db._set = store.put
-    # With a GIL a look-up in a tree in RAM is one step; without one, or over a Python stream, it is not.
-    db._read = store.read if store.ram and sys.platform != "rp2" else db._read_locked
     store.on_full = lambda: expire(db, 0)
+    db._open = True
     core = sys.modules.get("asyncio.core")
     if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
         methods.module("task").attach(db, cfg["event_loop"])
@@ -52,12 +52,12 @@ def start(db, args, kw):
 
 def begin_expiry(db, store=None):
     """Set up what finds the records that expire, with the first TTL."""
-    if db._store is not None:
+    if store is None:
         store = db._store
     if store.ram:
         from .expiry import RamExpiry
 
-        db._expiry = RamExpiry()
+        db._expiry = RamExpiry(store)
     else:
         from .expiry_index import TreeExpiry
 
@@ -65,21 +65,23 @@ def begin_expiry(db, store=None):
 
 
 def stop(db):
-    """Flush and close; the database raises `DBClosed` from then on."""
-    db._enter()
-    try:
-        store, db._store = db._store, None
-        db._read = db._read_locked
+    """Flush and close; the database raises `DBClosed` from then on. What fails leaves it open, with all that was acknowledged."""
+    from .errors import Closed
+
+    closed = Closed()
+    with hold(db):
+        if not db._open:
+            return  # another thread was quicker
+        store = db._store
+        if not store.ram:
+            store.commit(store.dirty() or db._expiry is not None)  # the time, for what expires
+        db._open = False
+        db._store = closed
+        db._set = closed.put
         try:
-            if store.ram:
-                store.close()
-            else:
-                store.close(store.dirty() or db._expiry is not None)  # the time, for what expires
+            store.close()
         finally:
-            if not store.ram:
-                lock.open_files.remove(db._name)
-    finally:
-        db._lock.release()
+            lock.open_files.pop(db._name, None)
     if db._task is not None:
         from . import task
 
@@ -99,13 +101,13 @@ def tick(db):
     if db._made >= db._due:
         commit(db)
     now = time.ticks_ms()
-    if time.ticks_diff(now, db._checked) >= db._check_ms:
+    if not 0 <= time.ticks_diff(now, db._checked) < db._check_ms:  # below 0: ticks went round, nobody called for days
         if expire(db, _SLICE) == _SLICE:
             db._next = db._made + 1  # more is due: go on after the next operation
         else:
             db._checked = now
             db._next = db._due
-            if time.ticks_diff(now, db._swept) >= db._sweep_ms and not sweep(db):
+            if not 0 <= time.ticks_diff(now, db._swept) < db._sweep_ms and not sweep(db):
                 db._swept = now
 
 
@@ -151,11 +153,8 @@ def early(db, store):
 
 def flush(db):
     """Make every acknowledged operation durable."""
-    db._enter()
-    try:
+    with hold(db):
         commit(db)
-    finally:
-        db._lock.release()
 
 
 def expire(db, limit, flush=True):

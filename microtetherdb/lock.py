@@ -7,16 +7,18 @@ try:
     from _thread import allocate_lock
 except ImportError:  # firmware without threads
 
-    class _NoLock:
-        def acquire(self, wait=True):
-            return True
+    class allocate_lock:
+        def locked(self):
+            return False
 
-        def release(self):
+        def __enter__(self):
             pass
 
-    allocate_lock = _NoLock
+        def __exit__(self, *_):
+            pass
 
-open_files = []  # full paths of the files that are open in this process
+
+open_files = {}  # the places that are open in this process: full paths and devices, each True
 
 
 def full_path(path):
@@ -27,12 +29,27 @@ def full_path(path):
     return (cwd if cwd.endswith("/") else cwd + "/") + path
 
 
-def wait(lock, timeout):
-    """Acquire `lock` within `timeout` seconds, or raise `DBLock`."""
-    end = time.ticks_add(time.ticks_ms(), int(timeout * 1000))
-    while not lock.acquire(False):
+def hold(db):
+    """Return the lock of a database, for `with`, when it looks free. Raises `DBLock`, `DBClosed`.
+
+    MicroPython looks for Ctrl-C at jumps, and there is none between a `with` that takes the lock and its guard.
+    """
+    if not db._open:
+        from .errors import DBClosed
+
+        raise DBClosed("the database is closed")
+    if db._lock.locked():
+        wait(db)
+    return db._lock
+
+
+def wait(db):
+    """Wait until the lock of a database looks free, or raise `DBLock` after `lock_timeout`."""
+    lock = db._lock
+    end = time.ticks_add(time.ticks_ms(), int(db._timeout * 1000))
+    while lock.locked():
         if time.ticks_diff(end, time.ticks_ms()) <= 0:
             from .errors import DBLock
 
-            raise DBLock("lock not free within lock_timeout (%s s)" % timeout)
+            raise DBLock("lock not free within lock_timeout (%s s)" % db._timeout)
         time.sleep_ms(1)

@@ -18,7 +18,6 @@ class LogStore(Store):
     def __init__(self, log, cachesize):
         self.log = log
         self._redo = {}
-        self._cleared = False  # every key was removed since the last commit
         log.before_compaction = self.commit  # space is freed by a commit
         log.cache = cachesize
         # Key and value of exactly this size break Berkeley DB's page split (docs/format.md). Our own images have that
@@ -39,8 +38,7 @@ class LogStore(Store):
 
     def _again(self, error):
         # Whether the call may simply be done again after recovery, because what failed was not its own.
-        # Not after `clear`, which would be undone by that.
-        return self.log.again() and not self._cleared and isinstance(error, Exception)
+        return self.log.again() and isinstance(error, Exception)
 
     def _broken(self, error):
         # C code was left in the middle: what it has in RAM is not to be trusted.
@@ -50,10 +48,15 @@ class LogStore(Store):
             self._reraise(error)
 
     def recover(self):
-        """Bring the tree back to all that was acknowledged."""
+        """Bring the tree back to all that was acknowledged. Raises what the medium raises: the next call tries again. `DBClosed`."""
+        if self.log.medium is None:
+            from .errors import Closed
+
+            Closed().put(None, None)
         while True:
             self._drop()
-            self._cleared = False
+            if self._pending is not None:
+                self._forget(*self._pending)
             self.log.error = None
             self.log.rollback()
             self._open()
@@ -68,10 +71,9 @@ class LogStore(Store):
 
     def _repeat(self):
         # Do again what came after the last commit.
-        self._change(self._redo.items())
+        self._change(self._tree, self._redo.items())
 
-    def _change(self, changes):
-        tree = self._tree
+    def _change(self, tree, changes):
         for key, value in changes:
             if value is not None:
                 tree[key] = value
@@ -81,31 +83,36 @@ class LogStore(Store):
     # What is to be done again is entered before the tree is changed: afterwards there may be no RAM for it, and a
     # change list would be split.
 
-    def _note(self, changes):
+    def _begin(self, changes):
+        # Enter a change list, and take the tree out until it is applied; returns the tree.
         redo = self._redo
+        tree = self._tree
         was = [redo.get(key, redo) for key, value in changes]
-        n = 0
-        try:
-            for key, value in changes:
-                n += 1
-                redo[key] = value
-        except BaseException:
-            self._forget(changes, was, n)
-            raise
-        return was
+        self._pending = changes, was
+        self._scan = None
+        self.changed += 1
+        self._hurt = tree
+        self._tree = None
+        for key, value in changes:
+            redo[key] = value
+        return tree
 
-    def _forget(self, changes, was, n):
-        # Take back the first n, the last first.
+    def _end(self, tree):
+        self._tree = tree
+        self._hurt = self._pending = None
+
+    def _forget(self, changes, was):
+        # Take a change list that broke off out again, the last entry first; it may be done again when that breaks off.
+        redo = self._redo
+        n = len(changes)
         while n:
             n -= 1
-            self._take_out(changes[n][0], was[n])
-
-    def _take_out(self, key, was):
-        redo = self._redo
-        if was is not redo:
-            redo[key] = was
-        else:
-            redo.pop(key, None)
+            key = changes[n][0]
+            if was[n] is not redo:
+                redo[key] = was[n]
+            else:
+                redo.pop(key, None)
+        self._pending = None
 
     def _undo(self, error):
         # As `_broken`, with all that was acknowledged brought back at once.
@@ -133,14 +140,11 @@ class LogStore(Store):
             self.recover()
         if key[0]:  # the database's own state is written on a full medium too, as deletes are
             self._reserve(n + 2 * self.pagesize)
-        self._scan = None
-        redo = self._redo
-        was = redo.get(key, redo)
-        redo[key] = value
         try:
-            self._tree[key] = value
+            tree = self._begin(((key, value),))
+            tree[key] = value
+            self._end(tree)
         except BaseException as e:
-            self._take_out(key, was)
             self._undo(e)
             return self.put(key, value)
         self.log.step()
@@ -169,7 +173,8 @@ class LogStore(Store):
         try:
             self.log.reserve(more)
         except DBFull:
-            pass
+            if self.log.medium.overfull():
+                raise
 
     def apply(self, changes):
         """Apply a list of (key, value), bytes, value None deletes; all or nothing.
@@ -180,12 +185,11 @@ class LogStore(Store):
         if self._tree is None:
             self.recover()
         self._reserve_for(need, len(changes))
-        self._scan = None
-        was = self._note(changes)
         try:
-            self._change(changes)
+            tree = self._begin(changes)
+            self._change(tree, changes)
+            self._end(tree)
         except BaseException as e:
-            self._forget(changes, was, len(changes))
             self._undo(e)
             return self.apply(changes)
         self.log.step()
@@ -206,14 +210,11 @@ class LogStore(Store):
             self._broken(e)
             return self.delete(key)
         self._reserve_for(0, 1)
-        self._scan = None
-        redo = self._redo
-        was = redo.get(key, redo)
-        redo[key] = None
         try:
-            del self._tree[key]
+            tree = self._begin(((key, None),))
+            del tree[key]
+            self._end(tree)
         except BaseException as e:
-            self._take_out(key, was)
             self._undo(e)
             return self.delete(key)
         self.log.step()
@@ -235,10 +236,11 @@ class LogStore(Store):
                 self._reraise(OSError(5))
             log.commit(force)
         except BaseException as e:
+            if isinstance(e, DBFull) and log.waits():
+                raise  # nothing is lost, in the tree, the log or RAM: the next commit goes on
             self._undo(e)
             return self.commit(force)
         self._redo.clear()
-        self._cleared = False
 
     def write_some(self, pages):
         """Write at most `pages` changed pages ahead of the next commit, which then has less to do; True if there are more."""
@@ -262,22 +264,21 @@ class LogStore(Store):
         """Tell whether there is something to commit."""
         return bool(self._redo)
 
-    def clear(self):
-        """Remove every key; the medium is empty at the next commit."""
-        self.commit()  # all or nothing: what fails before the next commit leaves what there is now
-        self._drop()
+    def clear(self, changes):
+        """Remove every key, and set those of a list of (key, value); all or nothing, and durable."""
+        self.commit()
+        self.changed += 1
         try:
+            self._drop()
             self.log.clear()
             self._open()
+            self._change(self._tree, changes)
+            if self._tree.flush():
+                self._reraise(OSError(5))
+            self.log.commit(True)
         except BaseException as e:
             self._undo(e)
-            return self.clear()
-        self._cleared = True
-
-    def restore(self):
-        """Go back to before `clear`, which nothing has committed yet."""
-        self._redo.clear()
-        self._drop()
+            return self.clear(changes)
 
     def close(self, force=False):
         """Commit (`force`: see there) and let go of the tree and its stream."""

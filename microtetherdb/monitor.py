@@ -1,14 +1,14 @@
 """What a database tells about itself: `stats()` and `repr`."""
 
 from .lifecycle import threshold
+from .lock import hold
 
 
 def stats(db):
     """Return counts as a dict: operations, flushes, records, TTLs, RAM or flash (docs/api.md)."""
     from . import ranges
 
-    db._enter()
-    try:
+    with hold(db):
         records = ranges.counted(db)
         store = db._store
         out = {
@@ -30,13 +30,11 @@ def stats(db):
         else:
             out.update(store.log.stats())
         return out
-    finally:
-        db._lock.release()
 
 
 def line(db):
     """Return one line that names the database and its state."""
-    if db._store is None:
+    if not db._open:
         return "<MicroTetherDB closed>"
     return "<MicroTetherDB %s, %d records, %d operations, flush every %d>" % (
         db._name, len(db), db._made + db._gets + db._queries, threshold(db),

@@ -147,13 +147,13 @@ def open_store(cfg):
         from .errors import DBLock
 
         raise DBLock(name + " is open already")
-    lock.open_files.append(name)
+    lock.open_files[name] = True
     if isinstance(cfg["filename"], str):
         cfg["filename"] = name  # the program may go to another folder
     try:
         return open_persistent(cfg) + (name,)
     except BaseException:
-        lock.open_files.remove(name)
+        lock.open_files.pop(name)
         raise
 
 

@@ -5,9 +5,11 @@ Modules that not every query needs are loaded by the functions that stand for wh
 
 from . import keys as _keys
 from .errors import QueryError
+from .lock import hold
 from .match import compile
 from .operand import whole_number
 from .scan import gather, scan
+from .store import BTREE_MENDED
 
 type = type  # see predicate.py
 int = int
@@ -127,14 +129,12 @@ def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
     """Return the list of matching documents, with `keys=True` of (key, document)."""
     check_flag(keys, "keys")
     compiled = Query(q, sort, skip, limit, fields)
-    db._enter()
     try:
-        db._queries += 1
-        return _documents(db, compiled, keys)
+        with hold(db):
+            db._queries += 1
+            return _documents(db, compiled, keys)
     except RuntimeError as e:
         too_deep(e)
-    finally:
-        db._lock.release()
 
 
 def _documents(db, compiled, keys):
@@ -144,7 +144,7 @@ def _documents(db, compiled, keys):
         plan = compiled.plan(db)
         if plan is None:
             found = gather(db, compiled.filter, compiled.limit)
-        elif plan.once:
+        elif plan.once and BTREE_MENDED:
             found = _pick(db, compiled.filter, plan, compiled.limit)
         if found is not None:
             return found if project is None else [project(doc) for doc in found]
@@ -158,23 +158,21 @@ def _documents(db, compiled, keys):
 def count(db, q=None):
     """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
     compiled = Query(q)
-    db._enter()
     try:
-        db._queries += 1
-        n = 0
-        plan = compiled.plan(db)
-        if plan is not None and plan.exact and plan.single and not compiled.limit and db._expiry is None:
-            for start, end in plan.ranges:
-                for _ in db._store.scan(start, end, 1):
-                    n += 1
+        with hold(db):
+            db._queries += 1
+            n = 0
+            plan = compiled.plan(db)
+            if plan is not None and plan.exact and plan.single and not compiled.limit and db._expiry is None:
+                for start, end in plan.ranges:
+                    for _ in db._store.scan(start, end, 1):
+                        n += 1
+                return n
+            for _ in compiled.run(db):
+                n += 1
             return n
-        for _ in compiled.run(db):
-            n += 1
-        return n
     except RuntimeError as e:
         too_deep(e)
-    finally:
-        db._lock.release()
 
 
 async def query_async(db, *args, **kw):

@@ -11,7 +11,7 @@ import sys
 import uctypes
 from micropython import const
 
-from .store import Store
+from .store import BTREE_MENDED, Store, discard, open_tree
 
 _SEEK = const(2)
 _MANY = const(6)  # changes from which on a look at the last key of the tree pays
@@ -20,6 +20,16 @@ _MANY = const(6)  # changes from which on a look at the last key of the tree pay
 _OFFSET = 8 if sys.maxsize > 1 << 31 else 4
 
 len = len  # see database.py: a look-up by hash instead of a search
+
+
+def _whole(tree):
+    # Whether each key is found in its place.
+    last = b""
+    for key in tree.keys():
+        if key <= last or key not in tree:
+            return False
+        last = key
+    return True
 
 
 class RamStream(io.IOBase):
@@ -86,11 +96,50 @@ class RamStore(Store):
 
     def _open(self):
         super()._open()
-        self.get = self._tree.get
+        self.get = self._tree.get  # in front of the method
 
-    def _drop(self):
-        self.get = None
-        super()._drop()
+    def get(self, key):
+        """Return the value of a key, or None."""
+        self.recover()
+        return self.get(key)
+
+    def _break(self):
+        # From here to `_mend` there is no tree.
+        self._scan = None
+        self.changed += 1
+        self._hurt = self._tree
+        self._tree = None
+        del self.get
+
+    def _mend(self, tree):
+        self.get = tree.get
+        self._tree = tree
+        self._hurt = self._pending = None
+
+    def recover(self):
+        """Take back a change that broke off.
+
+        Raises `MemoryError`, `DBFull` when there is no RAM for it: the next call tries again. `DBClosed`.
+        """
+        tree = self._hurt
+        if tree is None:
+            from .errors import Closed
+
+            Closed().put(None, None)
+        if not BTREE_MENDED:
+            tree.clean()
+        if not _whole(tree):
+            # A page was split and the one above it does not know: all keys are there still, one behind the other.
+            stream = self._stream.another()
+            tree = self._copied(tree, stream)
+            self._stream = stream
+            self._hurt = tree
+        if self._pending is not None:
+            try:
+                self._take_back(tree, *self._pending)
+            except BaseException as e:
+                self._reraise(e)
+        self._mend(tree)
 
     def put(self, key, value):
         """Set one key (str or bytes)."""
@@ -100,9 +149,20 @@ class RamStore(Store):
         if self._left < 0:
             self._room(self._size(len(value) + len(key)))
         self._scan = None
-        self._tree[key] = value
+        self.changed += 1
+        try:
+            self._tree[key] = value
+        except BaseException as e:
+            return self._put_again(key, value, e)
         if self.mirror is not None:
             self.mirror(key, value)
+
+    def _put_again(self, key, value, error):
+        if self._tree is not None:  # a new error, not an old one that is to be recovered from
+            self._break()
+            self._reraise(error)
+        self.recover()
+        return self.put(key, value)
 
     def apply(self, changes):
         """Apply a list of (key, value), bytes, value None deletes; all or nothing.
@@ -119,12 +179,16 @@ class RamStore(Store):
         """
         self._left -= need
         if need and self._left < 0:
-            self._room(need)
+            self._room(sum(self._size(len(key) + len(values[i])) for i, key in enumerate(keys) if values[i] is not None) * 3 // 2)
+        if self._tree is None:
+            self.recover()
         tree = self._tree
         get = tree.get
-        self._scan = None
         last = "" if fresh or not keys else self._last(keys)
         old = {}
+        done = [0]  # how many are to be taken back
+        self._pending = keys, old, done
+        self._break()
         i = 0
         try:
             for key in keys:
@@ -133,17 +197,26 @@ class RamStore(Store):
                     was = get(key)
                     if was is not None:
                         old[i] = was
-                i += 1  # from here on the entry is to be taken back
+                i += 1
+                done[0] = i
                 if value is not None:
                     tree[key] = value
                 elif i - 1 in old:
                     del tree[key]
         except BaseException as e:
-            self._take_back(keys, old, i)
-            self._reraise(e)
+            self._failed(e)
+        self._mend(tree)
         if self.mirror is not None:
             for i, key in enumerate(keys):
                 self.mirror(key, values[i])
+
+    def _failed(self, error):
+        # Take back what was done, at once if that can be.
+        try:
+            self.recover()
+        except Exception:
+            pass  # the next call tries again
+        self._reraise(error)
 
     def _last(self, keys):
         # The last key of the tree: what sorts behind it is new. For a few changes that is not worth a look.
@@ -154,9 +227,9 @@ class RamStore(Store):
             return key.decode() if text else key
         return "" if text else b""
 
-    def _take_back(self, keys, old, n):
-        # Undo the first n changes of `put_many`, the last first.
-        tree = self._tree
+    def _take_back(self, tree, keys, old, done):
+        # Undo the first changes of `put_many`, the last first; it may be done again when that breaks off.
+        n = done[0]
         while n:
             n -= 1
             key = keys[n]
@@ -168,6 +241,13 @@ class RamStore(Store):
     def delete(self, key):
         """Remove one key (str or bytes); returns 0 or 1."""
         self._scan = None
+        self.changed += 1
+        try:
+            return self._delete(key)
+        except BaseException as e:
+            return self._delete_again(key, e)
+
+    def _delete(self, key):
         try:
             del self._tree[key]
         except KeyError:
@@ -175,6 +255,13 @@ class RamStore(Store):
         if self.mirror is not None:
             self.mirror(key, None)
         return 1
+
+    def _delete_again(self, key, error):
+        if self._tree is not None:
+            self._break()
+            self._reraise(error)
+        self.recover()
+        return self.delete(key)
 
     # Quota: estimated upwards on each put, counted when the estimate reaches it.
 
@@ -200,13 +287,27 @@ class RamStore(Store):
     def _rebuild(self):
         # Deletes left many pages nearly empty: copy what there is into a new tree.
         stream = self._stream.another()
-        tree = btree.open(stream, pagesize=self.pagesize, cachesize=self._cachesize)
-        for key, value in self.scan():
-            tree[key] = value
-        self._drop()
+        self._replace(self._copied(self._tree, stream), stream)
+
+    def _copied(self, tree, stream, changes=()):
+        # A new tree on `stream`, with what is in `tree` if there is one.
+        try:
+            new = open_tree(stream, self.pagesize, self._cachesize)
+            for key, value in changes if tree is None else tree.items():
+                new[key] = value
+        except BaseException as e:
+            self._reraise(e)
+        return new
+
+    def _replace(self, tree, stream):
+        old = self._tree
+        before = self._stream
+        self._scan = None
+        self.changed += 1
+        self.get = tree.get
         self._stream = stream
         self._tree = tree
-        self.get = tree.get
+        discard(old, before)
 
     def data_bytes(self):
         """Return the bytes that all keys and values take in the tree's pages."""
@@ -231,16 +332,16 @@ class RamStore(Store):
         """Tell whether there is something to commit."""
         return False
 
-    def clear(self):
-        """Remove every key."""
-        self._drop()
-        self._stream = self._stream.another()
+    def clear(self, changes):
+        """Remove every key, and set those of a list of (key, value); all or nothing."""
+        if self._tree is None:
+            self.recover()
+        stream = self._stream.another()
+        self._replace(self._copied(None, stream, changes), stream)
         self._left = self.quota // 3
-        self._open()
-
-    def restore(self):
-        """A purge in RAM is not undone: nothing fails in it after `clear`."""
 
     def close(self):
         """Let go of the tree and its stream."""
+        if self._tree is not None:
+            self._break()
         self._drop()

@@ -2,18 +2,17 @@
 
 from . import keys as _keys
 from . import record
+from .lock import hold
 
 
 def steps(db, generator):
     """Run a generator over the tree with the database lock held during each step only."""
     while True:
-        db._enter()
         try:
-            item = next(generator)
+            with hold(db):
+                item = next(generator)
         except StopIteration:
             return
-        finally:
-            db._lock.release()
         yield item
 
 
@@ -34,8 +33,7 @@ def _limits(start, end, prefix):
 
 def _range(db, start, end, prefix, what):
     low, high = _limits(start, end, prefix)
-    db._enter()  # a closed database raises at the call, not at the first step
-    db._lock.release()
+    hold(db)  # a closed database raises at the call, not at the first step
 
     def run():
         clock = db._clock
@@ -69,11 +67,8 @@ def items(db, start=None, end=None, prefix=None):
 
 def count(db):
     """Return the number of records that have not expired."""
-    db._enter()
-    try:
+    with hold(db):
         return counted(db)
-    finally:
-        db._lock.release()
 
 
 def counted(db):
@@ -82,9 +77,10 @@ def counted(db):
         from . import lifecycle
 
         lifecycle.expire(db, 0)
-    if db._counted is None or db._counted[1] != db._made:
+    changed = db._store.changed
+    if db._counted is None or db._counted[1] != changed:
         n = 0
         for _ in db._store.scan(_keys.USER, None, 1):
             n += 1
-        db._counted = (n, db._made)
+        db._counted = (n, changed)
     return db._counted[0]

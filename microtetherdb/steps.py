@@ -7,17 +7,16 @@ Run at one go by the plain method, or shared with the event loop by the one whos
 import time
 from micropython import const
 
+from .lock import hold
+
 _BUDGET_MS = const(5)  # of work between two yields to the loop; a step may add as much
 
 
 def _step(db, generator):
     # One step; True when the generator has more.
-    db._enter()
-    try:
+    with hold(db):
         next(generator)
         return True
-    finally:
-        db._lock.release()
 
 
 def finish(db, generator):

@@ -23,7 +23,7 @@ def _running():
 
 def attach(db, loop=None):
     """Start the database's task if there is a loop: the given one, or the running one."""
-    if db._task is not None or db._store is None:
+    if db._task is not None or not db._open:
         return
     if loop is None:
         loop = _running()
@@ -55,10 +55,10 @@ async def run(db):
     import asyncio
 
     dirty_at = None
-    while db._store is not None:
+    while db._open:
         await asyncio.sleep_ms(min(_TICK_MS, db._check_ms))
         now = time.ticks_ms()
-        if db._store is not None and db._store.dirty():
+        if db._open and db._store.dirty():
             if dirty_at is None:
                 dirty_at = now
             elif time.ticks_diff(now, dirty_at) >= _FLUSH_MS:
@@ -82,17 +82,17 @@ async def run(db):
 def _piece(db, work):
     # One bounded piece of work, unless another thread has the database just now. A medium that is full
     # or fails for a while must not end the task: it says so, and the next round tries again.
-    if db._store is None or not db._lock.acquire(False):
+    if db._lock.locked():
         return False
     try:
-        return db._store is not None and work(db)
+        with db._lock:
+            return db._open and work(db)
     except (DBError, OSError, MemoryError) as e:
-        import microtetherdb
+        error = e
+    import microtetherdb
 
-        microtetherdb.on_warning("background work on %s: %r" % (db._name, e))
-        return False
-    finally:
-        db._lock.release()
+    microtetherdb.on_warning("background work on %s: %r" % (db._name, error))  # without the lock: it may call the database
+    return False
 
 
 def _flush(db):

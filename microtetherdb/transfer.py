@@ -32,13 +32,13 @@ def backup_steps(db, path):
     copy, clock = open_persistent(
         {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
     )
-    open_files.append(name)
+    open_files[name] = True
     mirror = _Mirror(db, copy, clock)
     try:
         n = yield from mirror.run()
     finally:
         store.mirror = None
-        open_files.remove(name)
+        open_files.pop(name)
         copy.close()
     os.rename(part, name)
     return n

@@ -1,4 +1,4 @@
-"""`check()`: every page's frames, every record, and that records, expiries and index entries agree."""
+"""`check()`: every page's frames, every key in its place, every record, and that records, expiries and index entries agree."""
 
 from micropython import const
 
@@ -16,7 +16,7 @@ def check_steps(db):
     `records`, `expiries`, `entries`: how many were verified. Changes nothing.
     """
     report = {"ok": True, "problems": [], "found": 0, "pages": 0, "records": 0, "expiries": 0, "entries": 0}
-    for part in (_pages, _records, _expiries, _entries):
+    for part in (_pages, _keys, _records, _expiries, _entries):
         try:
             n = 0
             for _ in part(db, report):
@@ -43,13 +43,26 @@ def _pages(db, report):
     while i < log.pages:
         problem = log.check_page(i)
         if problem and db._store.dirty():
-            db._store.commit()  # the tree had this page in its cache only
+            db._store.write_some(-1)  # the tree had this page in its cache only
             problem = log.check_page(i)
         if problem:
             _problem(report, problem)
         else:
             report["pages"] += 1
         i += 1
+        yield
+
+
+def _keys(db, report):
+    # Each key in its order, and where a look-up finds it.
+    store = db._store
+    last = b""
+    for key, raw in store.scan():
+        if key <= last:
+            _problem(report, "key %r comes after %r" % (key, last))
+        if store.get(key) != raw:
+            _problem(report, "key %r is not found where it is" % key)
+        last = key
         yield
 
 
@@ -62,11 +75,7 @@ def _indexes(db):
 def _records(db, report):
     store = db._store
     indexes = _indexes(db)
-    last = None
     for key, raw in store.scan(keys.USER):
-        if last is not None and key <= last:
-            _problem(report, "key %r comes after %r" % (key, last))
-        last = key
         try:
             record.decode(raw)
             stamp = record.stamp(raw)

@@ -17,6 +17,8 @@ PROGRAMS = {
     "unix": ROOT / "dist" / "UNIX" / "micropython",
     "unix32": ROOT / "dist" / "UNIX32" / "micropython",
     "stock": ROOT / "build" / "stock" / "micropython",
+    "faults": ROOT / "build" / "faults" / "micropython",
+    "faults32": ROOT / "build" / "faults32" / "micropython",
 }
 collect_ignore = ["device"]  # MicroPython scripts, run by test_device.py
 BOARDS = ("unix", "unix32", "rp2")

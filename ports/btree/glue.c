@@ -43,10 +43,38 @@ static void *stream_of(int fd) {
     return (void *)(((uintptr_t)fd << SHIFT) + ORIGIN);
 }
 
+// What a stream raises (Ctrl-C, no memory for its frame) must not jump over Berkeley DB, which may be in the middle of a
+// split: it is kept, the call fails, and checked() raises it at the end. The VM's own place for it is one per thread.
+#if MTDB_BTREE_STOCK
+#define GUARDED(failed, call) (call)
+#else
+#define GUARDED(failed, call) ({ \
+        nlr_buf_t nlr; \
+        __typeof__(call) got = failed; \
+        if (nlr_push(&nlr) == 0) { \
+            got = call; \
+            nlr_pop(); \
+        } else { \
+            keep(MP_OBJ_FROM_PTR(nlr.ret_val)); \
+        } \
+        got; \
+    })
+
+static void keep(mp_obj_t exception) {
+    MP_STATE_THREAD(mp_pending_exception) = exception;
+    #if MICROPY_ENABLE_SCHEDULER && !MICROPY_PY_THREAD
+    if (MP_STATE_VM(sched_state) == MP_SCHED_IDLE) {
+        MP_STATE_VM(sched_state) = MP_SCHED_PENDING;
+    }
+    #endif
+    errno = EIO;
+}
+#endif
+
 // A call that went well may have left an errno of what it did by the way (a file that is not there).
 ssize_t mtdb_read(int fd, void *buf, size_t len) {
     int before = errno;
-    ssize_t n = stream_calls->read(stream_of(fd), buf, len);
+    ssize_t n = GUARDED(-1, stream_calls->read(stream_of(fd), buf, len));
     if (n >= 0) {
         errno = before;
     }
@@ -55,7 +83,7 @@ ssize_t mtdb_read(int fd, void *buf, size_t len) {
 
 ssize_t mtdb_write(int fd, const void *buf, size_t len) {
     int before = errno;
-    ssize_t n = stream_calls->write(stream_of(fd), buf, len);
+    ssize_t n = GUARDED(-1, stream_calls->write(stream_of(fd), buf, len));
     if (n >= 0) {
         errno = before;
     }
@@ -64,7 +92,7 @@ ssize_t mtdb_write(int fd, const void *buf, size_t len) {
 
 off_t mtdb_lseek(int fd, off_t offset, int whence) {
     int before = errno;
-    off_t at = stream_calls->lseek(stream_of(fd), offset, whence);
+    off_t at = GUARDED(-1, stream_calls->lseek(stream_of(fd), offset, whence));
     if (at >= 0) {
         errno = before;
     }
@@ -141,7 +169,8 @@ static int checked(const DB *db, int res) {
 #else
 // After an error no page stays pinned. A stream that tells no reason gets one.
 static int checked(const DB *db, int res) {
-    if (res == RET_ERROR) {
+    mp_obj_t exception = MP_STATE_THREAD(mp_pending_exception);
+    if (res == RET_ERROR || exception != MP_OBJ_NULL) {
         BTREE *t = db->internal;
         MPOOL *mp = t->bt_mp;
         for (BKT *b = mp->lqh.cqh_first; b != (void *)&mp->lqh; b = b->q.cqe_next) {
@@ -152,6 +181,10 @@ static int checked(const DB *db, int res) {
         if (errno == 0) {
             errno = EIO;
         }
+    }
+    if (exception != MP_OBJ_NULL) {
+        MP_STATE_THREAD(mp_pending_exception) = MP_OBJ_NULL;
+        nlr_raise(exception);
     }
     return res;
 }
@@ -218,7 +251,13 @@ int mtdb_bt_put(const DB *db, DBT *key, const DBT *val, u_int flags) {
 
 int mtdb_bt_delete(const DB *db, const DBT *key, u_int flags) {
     errno = 0;
-    return checked(db, __bt_delete(db, key, flags));
+    int res = __bt_delete(db, key, flags);
+    #if !MTDB_BTREE_STOCK
+    // bt_fast() takes the page of the last put for the first one as long as keys come in descending order (bt_order BACK),
+    // also when a delete has emptied and freed it: the next small key would go into a page that is in no tree any more.
+    ((BTREE *)db->internal)->bt_order = NOT;
+    #endif
+    return checked(db, res);
 }
 
 int mtdb_bt_seq(const DB *db, DBT *key, DBT *val, u_int flags) {

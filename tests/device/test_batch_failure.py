@@ -55,6 +55,7 @@ def check(before, change, index=False):
         except MemoryError:
             failed = True
         db._store._tree = tree
+        failing.n = 0  # the store may have kept its calls
         if failed:
             assert list(db.items()) == held, (n, list(db.items()))
         assert db.check()["ok"], (n, db.check())
