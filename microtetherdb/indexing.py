@@ -6,7 +6,7 @@ from . import keys
 from .errors import QueryError
 from .index import BUILDING, CATALOGUE, ENTRY, READY, Index
 from .lock import hold
-from .path import split
+from .path import fields, split
 
 _PATH = const(100)  # bytes
 _STEP = const(4)  # entries made or removed in one change list: some milliseconds on a Pico
@@ -15,11 +15,11 @@ _IDS = const(255)
 
 
 def _check_path(path):
-    parts = split(path)
+    fields(path, "path")
     if len(path.encode()) > _PATH:
         raise QueryError("path: at most %d bytes" % _PATH)
-    if path == "tags" or path == "_tags" or parts[0].startswith("$"):
-        raise QueryError("no index on %s: tags are indexed always, operators never" % path)
+    if path == "tags" or path == "_tags":
+        raise QueryError("no index on %s: tags are indexed always" % path)
 
 
 def _wipe(db, prefix, commit):

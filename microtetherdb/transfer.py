@@ -9,6 +9,7 @@ from .errors import DBError
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
+_LINE = const(32768)  # characters of a record's text: 8192 bytes of JSON, its key and tags, white space and \u escapes
 
 
 def backup_steps(db, path):
@@ -169,28 +170,40 @@ def dump_steps(db, stream):
 def _load(db, stream):
     if not hasattr(stream, "readline"):
         raise TypeError("stream: an open text stream, not " + type(stream).__name__)
-    from .order import whole
+    from .jsontext import parse
 
     n = 0
     while True:
-        line = stream.readline()
-        if not line:
-            return n
-        if not line.strip():
-            continue
         try:
-            item = json.loads(whole(line))
-            db.put(key=item["_id"], data=item["data"], ttl=item.get("ttl"), tags=item.get("tags"))
-        except (ValueError, TypeError, KeyError) as e:
-            raise ValueError("stream: record %d: %s" % (n + 1, e))
+            line = stream.readline()
+            if not line:
+                return n
+            if not line.strip():
+                continue
+            if len(line) > _LINE:
+                raise ValueError("longer than %d characters" % _LINE)
+            item = parse(line)
+            keys.stored(item["_id"])  # put() would make a key for None
+            data = item["data"]
+        except (ValueError, TypeError, KeyError, MemoryError) as e:
+            _refuse(n, e)
+        try:
+            db.put(key=item["_id"], data=data, ttl=item.get("ttl"), tags=item.get("tags"))
+        except (ValueError, TypeError) as e:
+            _refuse(n, e)
         n += 1
         yield
+
+
+def _refuse(n, error):
+    # MicroPython's UnicodeError has no text.
+    raise ValueError("stream: record %d: %s" % (n + 1, str(error) or "not UTF-8"))
 
 
 def load(db, stream):
     """Put the records of `dump()` from a text stream; returns how many.
 
-    Raises `ValueError` naming the record that is malformed; those before it are stored.
+    Raises `ValueError` naming the record that is malformed, not UTF-8 or longer than 32768 characters; those before it are stored.
     """
     try:
         g = _load(db, stream)
