@@ -75,6 +75,8 @@ def resolve(args, kw):
             raise TypeError("unknown argument: " + name)
         _check(name, given[name])
     out.update(given)
+    # Whoever names a file and says no more about where the data is may believe that it is there.
+    out["unused"] = len(args) < 2 and "in_memory" not in kw and (args or "filename" in kw)
     if "btree_cachesize" not in kw and len(args) <= 8 and hasattr(b, "FILE_CACHE"):
         out["file_cache"] = b.FILE_CACHE
     return out
@@ -120,8 +122,11 @@ def open_store(cfg):
     Raises `DBLock` when the file is open already, `DBCorrupt` and `DBFull` as the page log
     finds it.
     """
+    try:
+        __import__("btree")
+    except ImportError:
+        raise ImportError("this firmware has no module btree, which microtetherdb needs")
     pagesize = cfg["btree_pagesize"]
-    quota = 0
     if cfg["in_memory"]:
         import gc
 
@@ -134,14 +139,13 @@ def open_store(cfg):
                 # Key and value of exactly this size break Berkeley DB's page split (docs/format.md), but not in our images.
                 bad = 0 if _mended() else (pagesize - 20) // 2 - 14
                 store = RamStore(RamStream(pagesize), pagesize, quota, bad)
-                return store, Clock(), "RAM"
             except MemoryError:
-                pass
-        import microtetherdb
-
-        microtetherdb.on_warning(
-            "%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"]))
-        )
+                store = None
+            if store is not None:
+                if cfg["unused"]:
+                    _warn("%s is not used, the data is in RAM: in_memory is True; to keep it say in_memory=False" % (cfg["filename"],))
+                return store, Clock(), "RAM"
+        _warn("%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"])))
     name = _name(cfg["filename"])
     if name in lock.open_files:
         from .errors import DBLock
@@ -158,16 +162,19 @@ def open_store(cfg):
 
 
 def open_persistent(cfg):
-    """Return (store, clock) on the page log of `cfg["filename"]`."""
+    """Return (store, clock) on the page log of `cfg["filename"]`. An OSError of a file names it."""
     target = cfg["filename"]
     if target == "flash:":
         b = board()
         target = b.region() if b is not None else None
         if target is None:
             raise ValueError("filename: this board has no database region for 'flash:'")
-    log = methods.module("pagelog").open(
-        target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
-    )
+    try:
+        log = methods.module("pagelog").open(
+            target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
+        )
+    except OSError as e:
+        raise OSError(e.args[0], target) if isinstance(target, str) else e
     try:
         cachesize = cfg["btree_cachesize"]
         if "file_cache" in cfg and log.medium.posix:
@@ -178,6 +185,12 @@ def open_persistent(cfg):
         log.close()
         raise
     return store, clock
+
+
+def _warn(message):
+    import microtetherdb
+
+    microtetherdb.on_warning(message)
 
 
 def _mended():

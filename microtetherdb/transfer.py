@@ -22,8 +22,12 @@ def backup_steps(db, path):
     if not isinstance(path, str):
         raise TypeError("path: str, not " + type(path).__name__)
     name = full_path(path)
-    if not path or path == "flash:" or name in open_files:
-        raise ValueError("path: %r is open, or not a file" % path)
+    if not path or path == "flash:" or name == db._name:
+        raise ValueError("path: %r is this database, or not a file" % path)
+    if name in open_files:
+        from .errors import DBLock
+
+        raise DBLock("path: %s is open already" % name)
     part = name + ".part"
     for old in (part, part + ".new"):
         _remove(old)
