@@ -23,6 +23,8 @@ _MAX_OFF = const(5 * 366 * 86400)  # a longer power-off is taken for a wrong clo
 _STEP = const(2)  # seconds of difference to the ticks that make a step
 _META = "<BIIHiBIB"  # version, session, line 0 and its milliseconds, skew, line, its time, lines that follow
 _META_SIZE = const(21)
+_PERIOD = const(1 << 30)  # milliseconds, 12.4 days: ticks go round where a small int has 31 bits
+_ROUNDS = const(8)  # more are a step of the wall clock
 _LINE = "<Bi"
 _LINE_SIZE = const(5)
 _LINES = const(90)  # provisional lines at a time; the state fits into a commit then
@@ -66,8 +68,8 @@ class Clock:
                 self._synchronise(w, ms)
             elif self._line == 0:
                 self._open_line()
-            self._base = w - self._s
             self.saved = self._s
+        self._base = wall() - self._s
 
     def _load(self, saved):
         if saved[0] != 1:
@@ -120,24 +122,43 @@ class Clock:
         t = time.ticks_ms()
         d = time.ticks_diff(t, self._ticks)
         if d:
+            if not 0 < d < 1000:
+                d = self._gap(d)
             self._ticks = t
-            ms = self._ms + d
-            if ms >= 1000 or ms < 0:
-                s = ms // 1000
-                ms -= s * 1000
-                self._s += s
-                self._line_s += s
-            self._ms = ms
+            d += self._ms
+            self._ms = d if d < 1000 else self._carry(d)
         return self._s
+
+    def _carry(self, ms):
+        s = ms // 1000
+        self._s += s
+        self._line_s += s
+        return ms - s * 1000
+
+    def _gap(self, d):
+        # Milliseconds since the last look, of which the ticks tell the remainder by their period only. The wall clock
+        # tells how often they went round: it is ahead by a multiple, but for a few seconds a day, and was not set meanwhile.
+        if d < 0:  # by a little: another thread was quicker
+            d = d + _PERIOD if d < -60000 and not time.ticks_diff(0, _PERIOD) else 0
+        w = wall()
+        was = self._base + self._s
+        ahead = w - was - (self._ms + d) // 1000
+        n = (ahead * 1000 + _PERIOD // 2) // _PERIOD
+        if 0 < n <= _ROUNDS and abs(ahead - n * _PERIOD // 1000) <= _STEP + (ahead >> 14) and (w < _TRUSTED) == (was < _TRUSTED):
+            d += n * _PERIOD
+        return d
 
     def tick(self):
         """Notice a step of the wall clock; call it now and then. Returns True after one."""
-        if not self._persistent:
-            self.seconds()
-            return False
         w = wall()
         step = w - self._base - self.seconds()
+        if step > _STEP:
+            self._ms = self._carry(self._ms + self._gap(0))
+            step = w - self._base - self._s
         if -_STEP <= step <= _STEP:
+            return False
+        if not self._persistent:
+            self._base = w - self._s
             return False
         if w >= _TRUSTED:
             if self._line:

@@ -17,6 +17,9 @@ _TABLE = const(0x3000000)
 _KIND = const(0x7F000000)
 _MASK = const(0xFFFFFF)
 _HEAD = const(12)
+_PAGE_HEAD = const(20)  # Berkeley DB's btree.h: struct _page; its page 0 begins with struct _btmeta
+_NEXT = const(8)  # number of the next page in it
+_FREE = const(12)  # of the first free page, in page 0
 _COPIES = const(1536)  # bytes: with the tree's own pages less than an erase block
 
 
@@ -169,15 +172,43 @@ def rescue(log, pos, limit):
             _move(log, page)
 
 
+def trim(log):
+    """Keep no more than the headers of pages that the tree has in its list of free ones, behind a commit.
+
+    Berkeley DB leaves in them what long values were (bt_delete.c, bt_page.c: `__bt_free`), and reads but the next one's number.
+    """
+    data = log.page_buffer()
+    if log.pages:
+        log.get(0, data)
+    page = unpack_from("<I", data, _FREE)[0]
+    for _ in range(log.pages):
+        if not 0 < page < log.pages:
+            return
+        log.get(page, data)
+        pos = log.table[page >> 7][page & 127]
+        gone = frames_size(log, pos)
+        if gone > _HEAD + _PAGE_HEAD:
+            frame = log._out
+            frame[_HEAD : _HEAD + _PAGE_HEAD] = data[:_PAGE_HEAD]
+            log.set(page, log.append(_PAGE_HEAD, _PAGE_HEAD, _PAGE | page))
+            log.live += _HEAD + _PAGE_HEAD - gone
+        page = unpack_from("<I", data, _NEXT)[0]
+
+
 def make_room(log, nbytes):
     """Compact until `nbytes` fit; raises `DBFull`."""
     medium = log.medium
-    if log.live + nbytes > medium.capacity():
-        raise DBFull("%d bytes do not fit: %d of %d are in use" % (nbytes, log.live, medium.capacity()))
     if log.grown or log.reserved > nbytes:
         _commit(log)
         if log.grown:
             raise DBFull("no room before the next commit")
+    if log.live + nbytes > medium.capacity():
+        if log.trimmed != log.last:
+            trim(log)
+            log.commit(True)
+            log.trimmed = log.last
+        if log.live + nbytes > medium.capacity():
+            raise DBFull("%d bytes do not fit: %d of %d are in use" % (nbytes, log.live, medium.capacity()))
     for _ in range(medium.rounds()):
         if medium.roomy(nbytes, log):
             return

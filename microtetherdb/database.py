@@ -147,6 +147,8 @@ class MicroTetherDB:
             old = store.get(key)
         out = []
         was, new = self._changes(key, old, raw, out)
+        if not self._linked and (new is not None or len(out) > 1):
+            self._link()
         store.apply(out)
         if was is not None or new is not None:
             self._expiry.applied(key, was, new)

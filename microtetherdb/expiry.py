@@ -152,9 +152,10 @@ def _unit(stamp):
 
 
 class RamExpiry:
-    """The heap of a RAM database. Entries whose record changed are stale and swept out."""
+    """The heap of a RAM database: at most twice as many entries as records with a TTL. Those whose record changed are stale and swept out."""
 
-    def __init__(self):
+    def __init__(self, store):
+        self._store = store
         self._heap = Heap()
         self._stale = 0
         self._at = 0
@@ -177,6 +178,8 @@ class RamExpiry:
             self._stale += 1
         if new is not None:
             self._heap.push(_unit(new), key)
+        if self._stale > 16 + len(self._heap) // 2:
+            self.sweep(self._store)  # half of what it looks at is stale: they go as quickly as they come
 
     def sweep(self, store, whole=False):
         """Drop stale entries among the next few; True while many, or with `whole` any, are left."""
@@ -226,4 +229,4 @@ class RamExpiry:
         return None
 
     def clear(self):
-        self.__init__()
+        self.__init__(self._store)

@@ -41,13 +41,11 @@ class _Examined:
         self._clock = db._clock
         self._indexes = db._indexes
         self._store = self
-        self._tree = self
-        self._scan = None
         self._real = db._store
-        self._broken = db._store._broken
         self.count = 0
 
-    def items(self, start):
+    def scan(self, start):
+        """As the store's."""
         for item in self._real.scan(start):
             if not (item[1][0] < 8 and record.expired(item[1], self._clock)):
                 self.count += 1

@@ -8,6 +8,7 @@ renamed over it. Opening is in `filerecovery`.
 
 import os
 import sys
+import time
 
 from micropython import const
 
@@ -91,8 +92,15 @@ class FileMedium(Files):
         return _package.filerecovery
 
     def moved(self):
-        """A file has no sectors to retire."""
-        return False
+        """Tell whether a flush failed, for a moment perhaps, so that all since the last one is to be done again."""
+        if not self._failed or self._failures > self._retries:
+            return False
+        time.sleep(self._delay)
+        return True
+
+    def overfull(self):
+        """Tell whether more waits in RAM for room on the file system than what reads may bring there."""
+        return self.end - self._written > self._limit_chunks * (_CHUNK + _CHUNK // 2)
 
     def room(self, pos):
         """Return the bytes from `pos` to the end of what is valid in its file."""
@@ -142,7 +150,7 @@ class FileMedium(Files):
         """Write the buffer and make it durable."""
         self._spill()
         if self._out is not None:
-            self._do(self._out.flush)
+            self._flush()
             self.syncs += 1
             self._seen = 0  # the reader's last block may be given away now
             if not self.posix:
@@ -176,6 +184,8 @@ class FileMedium(Files):
             return False
         if log.grown:
             return False  # only behind a commit
+        if self.end > self._written:
+            self.sync()  # a mark of `filerecovery`
         self._see()
         self._close_out()
         self._old = self._bit
@@ -271,10 +281,12 @@ class FileMedium(Files):
     def capacity(self):
         """Return how many bytes of frames may be live."""
         # Twice that and something must fit, for compaction; the rest belongs to other files.
-        return max(0, (self._space() + self.end + self._cut) // 16 * 7 - _MARGIN)
+        return max(0, min(self._space() + self.end + self._cut, _MASK) // 16 * 7 - _MARGIN)
 
     def roomy(self, nbytes, log):
         """Tell whether `nbytes` more fit, and a copy of what is live besides."""
+        if self.end - self._written > self._limit_chunks * _CHUNK:
+            return False  # the file system was full when that was to be written
         if self._fits(nbytes, log):
             return True
         self._free = None  # other files may have gone meanwhile

@@ -48,6 +48,7 @@ def reopen(medium):
     main, medium._found = medium._found, None
     if main is None:  # not the first time, or there is none
         medium._close_out()
+        medium._failed = False
         medium._chunks = []
         medium._free = None
         medium._old = -1

@@ -23,7 +23,10 @@ _BIT = const(0x20000000)
 _MASK = const(0x1FFFFFFF)
 _CHUNK = const(1024)
 _ENOENT = const(2)
+_EIO = const(5)
 _ENOSPC = const(28)
+
+_FULL = (_ENOSPC, 36)  # ENAMETOOLONG: what littlefs says when it has no room for the name of a new file
 
 len = len  # see database.py: a look-up by hash instead of a search
 
@@ -37,6 +40,8 @@ class Files:
     _free = None  # bytes, if known
     _asked = 0  # bytes written when the free space was asked for
     _fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
+    _failed = False  # what was written may be lost: no more before `reopen()`
+    _failures = 0  # flushes that failed one after the other
 
     def __init__(self, path, max_retries, retry_delay, buffer):
         self._path = path
@@ -77,7 +82,7 @@ class Files:
         return "." if i < 0 else self._path[:i] or "/"
 
     def _space(self):
-        # Bytes free on the file system, asked for rarely: littlefs walks all of it to tell.
+        # Bytes that the file may grow by; those free on the file system are asked for rarely: littlefs walks all of it to tell.
         # Only when no file is open for writing or it was just synced: littlefs counts it twice else.
         if self._free is None:
             self._asked = self.bytes_written
@@ -87,7 +92,7 @@ class Files:
                 self._fsblock = 0 if self.posix or not 1024 <= s[0] <= 8192 else s[0]
             except (OSError, AttributeError):
                 self._free = _MASK
-        return self._free
+        return min(self._free, _MASK - self.end)
 
     def _open_reader(self, i, path):
         self._files[i] = self._open_file(path, "rb")
@@ -187,9 +192,14 @@ class Files:
     def _grow(self, n):
         chunks = self._chunks
         used = self.end - self._written
+        if self.end + n > _MASK:
+            raise DBFull("the file cannot be larger than %d bytes" % _MASK)
         if used + n > self._limit_chunks * _CHUNK:
-            self._spill()
-            used = 0
+            try:
+                self._spill()
+                used = 0
+            except DBFull:
+                pass  # what a read drives out of the tree's cache waits in RAM; `roomy` refuses changes, and a commit raises
         try:
             while used + n > len(chunks) * _CHUNK:
                 chunks.append(bytearray(_CHUNK))
@@ -219,12 +229,14 @@ class Files:
     def _spill(self):
         # Write the buffer to the file.
         n = self.end - self._written
+        if self._failed:
+            raise OSError(_EIO)
         if not n:
             return
-        if self._out is None:
-            self._open_out()
         i = 0
         try:
+            if self._out is None:
+                self._open_out()
             for chunk in self._chunks:
                 m = min(_CHUNK, n - i)
                 if m <= 0:
@@ -232,8 +244,9 @@ class Files:
                 self._do(self._write_at, self._written + i, chunk if m == _CHUNK else memoryview(chunk)[:m])
                 i += m
         except OSError as e:
-            if e.args[0] != _ENOSPC:
+            if e.args[0] not in _FULL:
                 raise
+            self._free = None
             raise DBFull("file system is full")
         self.bytes_written += n
         self._written = self.end
@@ -263,9 +276,21 @@ class Files:
                 f.close()
                 self._files[i] = None
             if synced:
-                self._do(self._out.flush)
+                self._flush()
             self._open_reader(i, path)
         self._seen = self._written
+
+    def _flush(self):
+        # Not done again: littlefs says that all is well from the second time on, and has written nothing.
+        if self._failed:
+            raise OSError(_EIO)
+        try:
+            self._out.flush()
+        except BaseException:
+            self._failed = True
+            self._failures += 1
+            raise
+        self._failures = 0
 
     def _name(self, bit):
         return self._path if bit == self._main else self._new

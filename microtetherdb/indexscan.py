@@ -18,33 +18,30 @@ len = len  # see predicate.py
 
 def pick(db, f, plan, limit):
     """Return the list of matching documents, with the lock held from first to last, by an index that gives each record once."""
+    return db._store.at_once(lambda tree: _pick(db, f, plan, limit, tree))
+
+
+def _pick(db, f, plan, limit, tree):
     accept = None
     exact = plan.exact
     out = []
     append = out.append  # locals are found at once
     parse = loads
-    store = db._store
-    if store._tree is None:
-        store.recover()
-    store._scan = object()
-    get = store.get
-    try:
-        for start, end in plan.ranges:
-            for entry, head in store._tree.items(start, end):
-                raw = get(entry[head[0] :])
-                if exact and raw[0] >= 8:
-                    append(parse(raw))
-                else:
-                    if accept is None:
-                        accept = acceptor(db, f, exact)
-                    doc = accept(raw)
-                    if doc is NO:
-                        continue
-                    append(doc)
-                if limit and len(out) == limit:
-                    return out
-    except OSError as e:
-        store._broken(e)
+    get = db._store.get
+    for start, end in plan.ranges:
+        for entry, head in tree.items(start, end):
+            raw = get(entry[head[0] :])
+            if exact and raw[0] >= 8:
+                append(parse(raw))
+            else:
+                if accept is None:
+                    accept = acceptor(db, f, exact)
+                doc = accept(raw)
+                if doc is NO:
+                    continue
+                append(doc)
+            if limit and len(out) == limit:
+                return out
     return out
 
 

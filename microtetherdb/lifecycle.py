@@ -59,7 +59,7 @@ def begin_expiry(db, store=None):
     if store.ram:
         from .expiry import RamExpiry
 
-        db._expiry = RamExpiry()
+        db._expiry = RamExpiry(store)
     else:
         from .expiry_index import TreeExpiry
 
@@ -103,13 +103,13 @@ def tick(db):
     if db._made >= db._due:
         commit(db)
     now = time.ticks_ms()
-    if time.ticks_diff(now, db._checked) >= db._check_ms:
+    if not 0 <= time.ticks_diff(now, db._checked) < db._check_ms:  # below 0: ticks went round, nobody called for days
         if expire(db, _SLICE) == _SLICE:
             db._next = db._made + 1  # more is due: go on after the next operation
         else:
             db._checked = now
             db._next = db._due
-            if time.ticks_diff(now, db._swept) >= db._sweep_ms and not sweep(db):
+            if not 0 <= time.ticks_diff(now, db._swept) < db._sweep_ms and not sweep(db):
                 db._swept = now
 
 

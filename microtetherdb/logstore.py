@@ -173,7 +173,8 @@ class LogStore(Store):
         try:
             self.log.reserve(more)
         except DBFull:
-            pass
+            if self.log.medium.overfull():
+                raise
 
     def apply(self, changes):
         """Apply a list of (key, value), bytes, value None deletes; all or nothing.
@@ -235,6 +236,8 @@ class LogStore(Store):
                 self._reraise(OSError(5))
             log.commit(force)
         except BaseException as e:
+            if isinstance(e, DBFull) and log.waits():
+                raise  # nothing is lost, in the tree, the log or RAM: the next commit goes on
             self._undo(e)
             return self.commit(force)
         self._redo.clear()

@@ -66,6 +66,7 @@ class PageLog(Frames):
     owner = None  # called at each commit with (log, whether it must); returns the state that the commit keeps, or b""
     state = b""  # the newest one: some bytes of the owner's
     walk = _next_checkpoint = 0  # how far the victim is copied; commit behind which the running checkpoint began
+    trimmed = 0  # commit behind which free pages are headers only
     _page = None  # page buffer, for what is not a whole page of the tree's
 
     def __init__(self, medium):
@@ -182,9 +183,10 @@ class PageLog(Frames):
         if not self.grown and not force:
             return
         medium = self.medium
-        if self._chunk >= 0 and self._chunk >= len(self.table):
-            self.checkpoint = self._next_checkpoint
-            self._chunk = -1
+        checkpoint = self.checkpoint
+        through = self._chunk >= 0 and self._chunk >= len(self.table)
+        if through:
+            checkpoint = self._next_checkpoint
             force = True  # opening reads no commit before the checkpoint
         state = self.owner(self, force) if self.owner is not None else self.state if force else b""
         end = _COMMIT_SIZE + len(state)
@@ -192,14 +194,18 @@ class PageLog(Frames):
         frame = self._frame
         out = self._out
         out[_COMMIT_SIZE:end] = state
-        pack_into("<HHIIIII", frame, 4, end - _HEAD, medium.span(), _COMMIT, self._run, self.checkpoint, self.live, medium.seq)
+        pack_into("<HHIIIII", frame, 4, end - _HEAD, medium.span(), _COMMIT, self._run, checkpoint, self.live, medium.seq)
         crc = crc32(out[4:end])
         pack_into("<I", frame, 0, crc)
         self.last = medium.append(out[:end])
-        medium.sync()
+        # What fails from here on leaves a commit that is not durable yet, and the next one stands on it.
         self._run = crc
+        self.checkpoint = checkpoint
+        if through:
+            self._chunk = -1
         if state:
             self.state = state
+        medium.sync()
         self.grown = self.reserved = 0
         self.tree_wrote = False
         try:
@@ -216,6 +222,10 @@ class PageLog(Frames):
         """Tell whether the call that failed may be done again after `rollback()`: what failed was a
         piece of background work before it, or a sector that was retired for it."""
         return self.broken or self.medium.moved()
+
+    def waits(self):
+        """Tell whether what did not fit on the medium waits in RAM, with all that is in it."""
+        return not (self.broken or self.medium.ordered)
 
     def rollback(self):
         """Go back to the last commit, by what the medium holds."""

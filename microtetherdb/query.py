@@ -9,6 +9,7 @@ from .lock import hold
 from .match import compile
 from .operand import whole_number
 from .scan import gather, scan
+from .store import BTREE_MENDED
 
 type = type  # see predicate.py
 int = int
@@ -143,7 +144,7 @@ def _documents(db, compiled, keys):
         plan = compiled.plan(db)
         if plan is None:
             found = gather(db, compiled.filter, compiled.limit)
-        elif plan.once:
+        elif plan.once and BTREE_MENDED:
             found = _pick(db, compiled.filter, plan, compiled.limit)
         if found is not None:
             return found if project is None else [project(doc) for doc in found]

@@ -179,7 +179,7 @@ class RamStore(Store):
         """
         self._left -= need
         if need and self._left < 0:
-            self._room(need)
+            self._room(sum(self._size(len(key) + len(values[i])) for i, key in enumerate(keys) if values[i] is not None) * 3 // 2)
         if self._tree is None:
             self.recover()
         tree = self._tree
@@ -243,11 +243,15 @@ class RamStore(Store):
         self._scan = None
         self.changed += 1
         try:
+            return self._delete(key)
+        except BaseException as e:
+            return self._delete_again(key, e)
+
+    def _delete(self, key):
+        try:
             del self._tree[key]
         except KeyError:
             return 0
-        except BaseException as e:
-            return self._delete_again(key, e)
         if self.mirror is not None:
             self.mirror(key, None)
         return 1

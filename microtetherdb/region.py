@@ -137,7 +137,10 @@ class RegionMedium(Sectors):
                 break
             s = self._candidate()
             if s < 0:
-                raise DBFull("region is full")
+                if not self.bad:
+                    raise DBFull("region is full")
+                self.bad.clear()  # all at once: the device's fault perhaps, so that they are tried again
+                raise OSError(_EIO)
             if self._blank and s > self.head or self._erase(s):
                 break
         if s < self.head:
@@ -272,6 +275,10 @@ class RegionMedium(Sectors):
         # Half of the reserve, and where it costs little one sector more: two that are retired in the same call are survived then.
         kept = _RESERVE // 2 + (self.count > 32)
         return (self.free() - kept) * self.usable > nbytes and log.live + nbytes <= self.capacity()
+
+    def overfull(self):
+        """Tell whether deletes too have to wait for room."""
+        return self.free() < 1
 
     def in_victim(self, pos):
         """Tell whether the frame at `pos` lies in the victim (0: in the first sector)."""

@@ -4,6 +4,7 @@ from json import loads
 
 from . import keys, record
 from .prefilter import needles, prefilter, probe
+from .store import BTREE_MENDED
 
 NO = object()
 _TICK = 2  # records between two chances to let others run
@@ -69,55 +70,35 @@ def scan(db, f, slices):
     """Yield (stored key, document, raw) for every match, in key order; with `slices` also None now and then."""
     one, two, three, may = literals(f)
     accept = acceptor(db, f)
-    idle = 0
-    store = db._store
-    start = keys.USER
-    tick = b"\x07" + one  # passes the first literal
-    while start is not None:
-        # As store.scan does, but what is read between two yields needs no look at the token.
-        if store._tree is None:
-            store.recover()
-        token = store._scan = object()
-        items = store._tree.items(start)
-        start = None
-        try:
-            for key, raw in _sliced(items, tick) if slices else items:
-                if one not in raw and (two is None or two not in raw and (three is None or three not in raw)):
-                    continue
-                if raw is tick:
-                    yield None
-                else:
-                    if may is not None:
-                        if not may(raw):
-                            idle -= 3
-                            continue
-                        idle += 1
-                        if idle == _IDLE:
-                            may = None
-                    doc = accept(raw)
-                    if doc is NO:
-                        continue
-                    yield key, doc, raw
-                if store._scan is not token:
-                    start = key + b"\0"
-                    break
-        except OSError as e:
-            store._broken(e)
-
-
-def _sliced(items, tick):
-    # Between the records, every few of them, (last key, tick).
-    n = 0
-    for item in items:
-        yield item
-        n += 1
-        if n == _TICK:
-            n = 0
-            yield item[0], tick
+    idle = n = 0
+    for key, raw in db._store.scan(keys.USER):
+        if slices:
+            n += 1
+            if n > _TICK:
+                n = 1
+                yield None
+        if one not in raw and (two is None or two not in raw and (three is None or three not in raw)):
+            continue
+        if may is not None:
+            if not may(raw):
+                idle -= 3
+                continue
+            idle += 1
+            if idle == _IDLE:
+                may = None
+        doc = accept(raw)
+        if doc is not NO:
+            yield key, doc, raw
 
 
 def gather(db, f, limit):
     """Return the list of matching documents, with the lock held from first to last: the same scan at its fastest."""
+    if not BTREE_MENDED:
+        return [m[1] for m in scan(db, f, False)][: limit or None]  # it asks the store whether the end is one
+    return db._store.at_once(lambda tree: _gather(db, f, limit, tree))
+
+
+def _gather(db, f, limit, tree):
     one, two, three, may = literals(f, limit)
     idle = 0
     accept = None
@@ -127,34 +108,27 @@ def gather(db, f, limit):
     parse = loads
     of = type
     document = dict
-    store = db._store
-    if store._tree is None:
-        store.recover()
-    store._scan = object()
-    try:
-        for raw in _holding(store._tree.values(keys.USER), one, two, three):
-            if may is not None:
-                if not may(raw):
-                    idle -= 3
-                    continue
-                idle += 1
-                if idle == _IDLE:
-                    may = None
-            if test is not None and raw[0] >= 8:
-                doc = parse(raw)
-                if of(doc) is not document or not test(doc):
-                    continue
-            else:
-                if accept is None:
-                    accept = acceptor(db, f)
-                doc = accept(raw)
-                if doc is NO:
-                    continue
-            append(doc)
-            if limit and len(out) == limit:
-                break
-    except OSError as e:
-        store._broken(e)
+    for raw in _holding(tree.values(keys.USER), one, two, three):
+        if may is not None:
+            if not may(raw):
+                idle -= 3
+                continue
+            idle += 1
+            if idle == _IDLE:
+                may = None
+        if test is not None and raw[0] >= 8:
+            doc = parse(raw)
+            if of(doc) is not document or not test(doc):
+                continue
+        else:
+            if accept is None:
+                accept = acceptor(db, f)
+            doc = accept(raw)
+            if doc is NO:
+                continue
+        append(doc)
+        if limit and len(out) == limit:
+            break
     return out
 
 

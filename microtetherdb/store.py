@@ -13,6 +13,7 @@ except ImportError:  # stock firmware
     BTREE_MENDED = False
 
 _ENOMEM = const(12)
+_ENOSPC = const(28)
 _KEYS = const(1)
 
 _FAILURES = (OSError, MemoryError)  # made here: there may be no room for a tuple then
@@ -66,7 +67,7 @@ class Store:
         try:
             self._tree = open_tree(self._stream, self.pagesize, self._cachesize)
         except OSError as e:
-            if self.log is not None and self.log.error is None:
+            if self.log is not None and self.log.error is None and e.args[0] != _ENOMEM:
                 from .errors import DBCorrupt
 
                 raise DBCorrupt("its pages are no B-tree (errno %d)" % e.args[0])
@@ -89,10 +90,10 @@ class Store:
             if isinstance(error, OSError):
                 error = log.error
             log.error = None
-        if isinstance(error, OSError) and error.args and error.args[0] == _ENOMEM:
+        if isinstance(error, OSError) and error.args and error.args[0] in (_ENOMEM, _ENOSPC):
             from .errors import DBFull
 
-            raise DBFull("out of RAM")
+            raise DBFull("out of RAM" if error.args[0] == _ENOMEM else "file system is full")
         raise error
 
     def _sized(self, key, value):
@@ -129,37 +130,70 @@ class Store:
         return None
 
     def scan(self, start=None, end=None, what=0, desc=False):
-        """Yield (key, value) from `start` (included) to `end` (excluded), bytes or None.
+        """Yield (key, value) from `start` (included) to `end` (excluded), bytes or None: all of them, or raise.
 
         `what` 1: keys only. `desc`: from the end downwards. The tree may be changed between
         two steps: the scan then seeks again behind the last key it gave.
         """
-        tree = token = last = item = None
+        last = item = None
         while True:
             if self._tree is None:
                 self.recover()
-            if self._tree is not tree or self._scan is not token:
-                tree = self._tree
-                token = self._scan = object()
-                if desc:
-                    it = self._down(tree, start, end if last is None else last, what)
-                else:
-                    if last is not None:
-                        start = last + b"\0"
-                    it = iter(tree.keys(start, end) if what else tree.items(start, end))
-            try:
-                item = next(it)
-            except StopIteration:
-                # Berkeley DB, while it seeks, takes a page that cannot be read for the end.
-                if self.log is None or self.log.error is None:
-                    return
-                self._broken(self.log.error)
-            except BaseException as e:
-                self._broken(e)
+            tree = self._tree
+            token = self._scan = object()
+            if desc:
+                it = self._down(tree, start, end if last is None else last, what)
             else:
-                yield item
-            if item is not None and self._scan is not token:
+                if last is not None:
+                    start = last + b"\0"
+                it = tree.keys(start, end) if what else tree.items(start, end)
+            item = None
+            try:
+                for item in it:
+                    yield item
+                    if self._scan is not token:
+                        break
+                else:
+                    if self._ended(tree, start, item):
+                        return
+            except _FAILURES as e:
+                self._broken(e)
+            if item is not None:
                 last = item if what else item[0]
+
+    def at_once(self, work):
+        """Return `work(tree)`, for what reads much with the lock held from first to last; done again when that is to be."""
+        while True:
+            if self._tree is None:
+                self.recover()
+            tree = self._tree
+            self._scan = object()
+            try:
+                out = work(tree)
+                if self._ended(tree, None, tree):
+                    return out
+            except _FAILURES as e:
+                self._broken(e)
+            except ValueError:
+                if self._tree is tree:
+                    raise
+                # a look-up within `work` recovered, which closed the tree
+
+    def _ended(self, tree, start, item):
+        # Whether the end of an iteration is the end. `item`: None if there was nothing.
+        # Berkeley DB, while it seeks, takes a page that cannot be read for the end.
+        log = self.log
+        if log is not None and log.error is not None:
+            self._broken(log.error)
+            return False
+        if not BTREE_MENDED and item is None:
+            # Or one for which there is no memory. The other end is found without seeking.
+            for key in tree.keys(None, None, btree.DESC):
+                if start is None or key >= start:
+                    for key in tree.keys(start):
+                        return True
+                    raise MemoryError
+        return True
 
     def _down(self, tree, start, end, what):
         # btree's descending iteration begins at the first key at or above `end`, or at none.

@@ -43,7 +43,7 @@ def _pages(db, report):
     while i < log.pages:
         problem = log.check_page(i)
         if problem and db._store.dirty():
-            db._store.commit()  # the tree had this page in its cache only
+            db._store.write_some(-1)  # the tree had this page in its cache only
             problem = log.check_page(i)
         if problem:
             _problem(report, problem)
