@@ -20,6 +20,7 @@ _MASK = const(0x1FFFFFFF)
 _CHUNK = const(1024)
 _ENOENT = const(2)
 _ENOSPC = const(28)
+_EISDIR = const(21)
 _PIECE = const(512)  # bytes of a PAD frame, at most
 _NEAR = const(1500)  # a commit of the log's own begins so many bytes before the end of a block, for the tree's last pages
 _LEAST = const(4096)  # bytes that are worth a commit
@@ -69,10 +70,23 @@ class FileMedium(Files):
         if self._found is None and header(self, self._new) is None:
             if not create:
                 raise OSError(_ENOENT)
+            folder = self._folder()
             try:
-                self._size(self._folder())  # which file system this is
+                self._size(folder)  # which file system this is
             except OSError:
                 pass  # FAT does not know "."
+            if self._is_folder(path):
+                raise OSError(_EISDIR)
+            if "/" in path and not self._is_folder(folder):
+                raise OSError(_ENOENT)
+
+    def _is_folder(self, path):
+        try:
+            return self._do(os.stat, path)[0] & 0x4000
+        except OSError as e:
+            if e.args[0] != _ENOENT:
+                raise
+            return 0
 
     def recovery(self):
         """Return the module with this medium's part of recovery."""

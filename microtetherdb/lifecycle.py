@@ -4,7 +4,7 @@ import sys
 import time
 from micropython import const
 
-from . import lock, methods, record
+from . import database, lock, methods, record
 from .lock import hold
 
 _PAGES = const(1)  # written in one piece of a flush in the background
@@ -15,6 +15,8 @@ _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
 
 def start(db, args, kw):
     """Open the store and set up the database's state."""
+    if db.__class__ is not database.MicroTetherDB:
+        methods.inherited(database.MicroTetherDB)
     opening = methods.module("opening")
     cfg = opening.resolve(args, kw)
     db._lock = lock.allocate_lock()

@@ -75,6 +75,8 @@ def resolve(args, kw):
             raise TypeError("unknown argument: " + name)
         _check(name, given[name])
     out.update(given)
+    # Whoever names a file and says no more about where the data is may believe that it is there.
+    out["unused"] = len(args) < 2 and "in_memory" not in kw and (args or "filename" in kw)
     if "btree_cachesize" not in kw and len(args) <= 8 and hasattr(b, "FILE_CACHE"):
         out["file_cache"] = b.FILE_CACHE
     return out
@@ -120,8 +122,11 @@ def open_store(cfg, place):
     Raises `DBLock` when the file is open already, `DBCorrupt` and `DBFull` as the page log
     finds it.
     """
+    try:
+        __import__("btree")
+    except ImportError:
+        raise ImportError("this firmware has no module btree, which microtetherdb needs")
     pagesize = cfg["btree_pagesize"]
-    quota = 0
     if cfg["in_memory"]:
         import gc
 
@@ -134,14 +139,13 @@ def open_store(cfg, place):
                 # Key and value of exactly this size break Berkeley DB's page split (docs/format.md), but not in our images.
                 bad = 0 if _mended() else (pagesize - 20) // 2 - 14
                 store = RamStore(RamStream(pagesize), pagesize, quota, bad)
-                return store, Clock(), "RAM"
             except MemoryError:
-                pass
-        import microtetherdb
-
-        microtetherdb.on_warning(
-            "%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"]))
-        )
+                store = None
+            if store is not None:
+                if cfg["unused"]:
+                    _warn("%s is not used, the data is in RAM: in_memory is True; to keep it say in_memory=False" % (cfg["filename"],))
+                return store, Clock(), "RAM"
+        _warn("%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"])))
     target = cfg["filename"]
     name = _name(target)
     if isinstance(target, str):
@@ -160,13 +164,16 @@ def _region():
 
 
 def open_persistent(cfg):
-    """Return (store, clock) on the page log of `cfg["filename"]`."""
+    """Return (store, clock) on the page log of `cfg["filename"]`. An OSError of a file names it."""
     target = cfg["filename"]
     if target == "flash:":
         target = _region()
-    log = methods.module("pagelog").open(
-        target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
-    )
+    try:
+        log = methods.module("pagelog").open(
+            target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
+        )
+    except OSError as e:
+        raise OSError(e.args[0], target) if isinstance(target, str) else e
     try:
         if log.medium.posix:
             log.medium.held = lock.open_files.get(target)
@@ -179,6 +186,12 @@ def open_persistent(cfg):
         log.close()
         raise
     return store, clock
+
+
+def _warn(message):
+    import microtetherdb
+
+    microtetherdb.on_warning(message)
 
 
 def _mended():

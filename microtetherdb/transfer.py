@@ -31,6 +31,8 @@ def backup_steps(db, path):
     if store.mirror is not None:
         raise DBLock("a backup of this database is going on")
     name = places.canonical(path)
+    if name == db._name:
+        raise ValueError("path: %r is this database" % path)
     part = name + ".part"
     place = [False]
     copy = None
