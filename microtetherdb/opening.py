@@ -134,10 +134,11 @@ def open_store(cfg, place):
         quota = gc.mem_free() * cfg["ram_percentage"] // 100
         if quota >= max(_MIN_QUOTA, 5 * pagesize):
             from .ramstore import RamStore, RamStream
+            from .store import BTREE_MENDED
 
             try:
                 # Key and value of exactly this size break Berkeley DB's page split (docs/format.md), but not in our images.
-                bad = 0 if _mended() else (pagesize - 20) // 2 - 14
+                bad = 0 if BTREE_MENDED else (pagesize - 20) // 2 - 14
                 store = RamStore(RamStream(pagesize), pagesize, quota, bad)
             except MemoryError:
                 store = None
@@ -192,11 +193,6 @@ def _warn(message):
     import microtetherdb
 
     microtetherdb.on_warning(message)
-
-
-def _mended():
-    # Our images mend Berkeley DB's page split in ports/btree.
-    return getattr(board(), "BTREE_MENDED", False)
 
 
 def _name(filename):

@@ -242,6 +242,7 @@ assert b.region() == "the region"
 found = []
 assert b.region() is None
 assert b.BOARD == %r and isinstance(b.DEFAULTS, dict)
+assert b.BTREE_MENDED  # these images have ports/btree
 print("OK")
 """
 

@@ -2,6 +2,7 @@
 
 BOARD = "ESP32_GENERIC"
 DEFAULTS = {}
+BTREE_MENDED = True  # by ports/btree: no record size has to be avoided, a delete is safe, a scan that fails says so
 
 device = None  # of "flash:", the same each time: it tells that the region is open already
 

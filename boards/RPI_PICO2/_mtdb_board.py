@@ -4,7 +4,7 @@ from micropython import const
 
 BOARD = "RPI_PICO2"
 DEFAULTS = {"btree_cachesize": 6144}  # twelve pages: with fewer, a record with tags is in and out of the cache again and again
-BTREE_MENDED = True  # by ports/btree: no record size has to be avoided
+BTREE_MENDED = True  # by ports/btree: no record size has to be avoided, a delete is safe, a scan that fails says so
 
 _DATABASE = const(0x80000)  # bytes, checked against flash.csv by the build
 

@@ -5,7 +5,7 @@ import gc
 BOARD = "UNIX"
 DEFAULTS = {}
 FILE_CACHE = min(131072, gc.mem_free() // 16)  # btree_cachesize of files on the computer's own file system, unless given
-BTREE_MENDED = True  # by ports/btree: no record size has to be avoided
+BTREE_MENDED = True  # by ports/btree: no record size has to be avoided, a delete is safe, a scan that fails says so
 
 device = None  # of "flash:", the same each time: it tells that the region is open already
 

@@ -1,4 +1,4 @@
-# boards: unix unix32
+# boards: unix unix32 stock
 # SPEC sections 5 and 8: a region that was filled, cut with much unflushed, and opened again takes deletes until it is empty.
 from microtetherdb import MicroTetherDB, DBFull
 from microtetherdb import clock
