@@ -177,7 +177,9 @@ def open_persistent(cfg):
         raise OSError(e.args[0], target) if isinstance(target, str) else e
     try:
         if log.medium.posix:
-            log.medium.held = lock.open_files.get(target)
+            held = log.medium.held = lock.open_files.get(target)
+            if held is not None:
+                methods.module("places").hold_again(held, target)
         cachesize = cfg["btree_cachesize"]
         if "file_cache" in cfg and log.medium.posix:
             cachesize = max(cachesize, cfg["file_cache"])

@@ -77,6 +77,15 @@ def hold(place, path):
         _bind(place, "%d %d" % (s[2], s[1]), path)
 
 
+def hold_again(place, path):
+    """Hold the files of a log that was opened: recovery may have put the second in the place of the first."""
+    while len(place) > 2:
+        place.pop().close()
+    for name in (path, path + ".new"):
+        if _stat(name) is not None:
+            hold(place, name)
+
+
 def claim(name, place):
     """Enter a canonical path, or what a device is called, into `lock.open_files`.
 
