@@ -21,7 +21,7 @@ class DBClosed(DBError):
     """The database is closed."""
 
 
-class Closed:
+class _Closed:
     """The store of a closed database: whatever is asked of it raises `DBClosed`."""
 
     def __getattr__(self, name):
