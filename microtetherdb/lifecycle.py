@@ -85,9 +85,9 @@ def begin_expiry(db, store=None):
 
 def stop(db):
     """Flush and close; the database raises `DBClosed` from then on. What fails leaves it open, with all that was acknowledged."""
-    from .errors import _Closed
+    from .closed import Closed
 
-    closed = _Closed()
+    closed = Closed()
     with hold(db):
         if not db._open:
             return  # another thread was quicker

@@ -50,9 +50,9 @@ class LogStore(Store):
     def recover(self):
         """Bring the tree back to all that was acknowledged. Raises what the medium raises: the next call tries again. `DBClosed`."""
         if self.log.medium is None:
-            from .errors import _Closed
+            from .closed import Closed
 
-            _Closed().put(None, None)
+            Closed().put(None, None)
         while True:
             self._drop()
             if self._pending is not None:

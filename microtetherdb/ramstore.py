@@ -123,9 +123,9 @@ class RamStore(Store):
         """
         tree = self._hurt
         if tree is None:
-            from .errors import _Closed
+            from .closed import Closed
 
-            _Closed().put(None, None)
+            Closed().put(None, None)
         if not _whole(tree):
             # A page was split and the one above it does not know: all keys are there still, one behind the other.
             stream = self._stream.another()
