@@ -11,7 +11,6 @@ from micropython import const
 from . import lock
 
 _EADDRINUSE = const(98)
-_ENOENT = const(2)
 
 
 def canonical(path):
@@ -32,10 +31,8 @@ def canonical(path):
 def _stat(path):
     try:
         return os.stat(path)
-    except OSError as e:
-        if e.args[0] != _ENOENT:
-            raise
-        return None
+    except OSError:
+        return None  # opening says what is wrong
 
 
 def same(name, other):
@@ -70,8 +67,10 @@ def _bind(place, label, name):
             _refuse(name)
 
 
-def hold(place, path):
-    """Hold a file itself, behind whatever link."""
+def hold(place, path, at=2):
+    """Hold a file itself, behind whatever link. `at`: 2, or 3 for the file that a compaction writes; one held there before goes."""
+    while len(place) > at:
+        place.pop().close()
     s = os.stat(path)
     if s[1]:  # an inode number: a computer's file system
         _bind(place, "%d %d" % (s[2], s[1]), path)
@@ -79,11 +78,9 @@ def hold(place, path):
 
 def hold_again(place, path):
     """Hold the files of a log that was opened: recovery may have put the second in the place of the first."""
-    while len(place) > 2:
-        place.pop().close()
-    for name in (path, path + ".new"):
+    for at, name in enumerate((path, path + ".new"), 2):
         if _stat(name) is not None:
-            hold(place, name)
+            hold(place, name, at)
 
 
 def claim(name, place):
