@@ -23,11 +23,18 @@ BUILDING = const(1)
 READY = const(2)
 
 MULTI = const(1)  # some record has several values
+_WATCHES = const(8)
 SHORT = const(2)  # some entry is shortened, so that its order is not the whole order
 
 
 class Index:
-    """An index on `path`: `prefix` of its entries, `flags`, and whether it is complete."""
+    """An index on `path`: `prefix` of its entries, `flags`, and whether it is complete.
+
+    `flags` are set while a change list is built, which may be refused: they may say more than the catalogue does, never less.
+    """
+
+    stored = None  # the flags of the catalogue, if known
+    noted = None  # (change list, flags that it stores)
 
     def __init__(self, path, number, flags, ready):
         self.path = path
@@ -42,7 +49,7 @@ class Index:
         return CATALOGUE + self.path.encode(), bytes((READY if self.ready else BUILDING, self.number, self.flags))
 
     def entries(self, doc):
-        """Return the encoded values (a set of bytes) of a document, noting new flags in `seen`."""
+        """Return the encoded values (a set of bytes) of a document, adding to the flags."""
         parts = self.parts
         if type(doc) is dict and len(parts) == 1:
             v = doc.get(parts[0])
@@ -148,12 +155,25 @@ def changes(db, key, old_raw, new_raw, out):
         old = None if old_raw is None else _document(old_raw)
         new = None if new_raw is None else _document(new_raw)
         for index in db._indexes.values():
-            flags = index.flags
             before = () if old_raw is None else index.entries(old)
             after = () if new_raw is None else index.entries(new)
             _difference(index, db, key, before, after, out)
-            if index.flags != flags:
-                out.append(index.catalogue())
+            if index.flags != index.stored and new_raw is not None:  # what only deletes goes on when the medium is full
+                _note(index, db, out)
+
+
+def _note(index, db, out):
+    # Only a list that was applied has stored the flags: look, whatever became of the last one.
+    flags = index.flags
+    if index.noted is not None and index.noted[0] is out and index.noted[1] == flags:
+        return
+    key, value = index.catalogue()
+    if db._store.get(key) == value:
+        index.stored = flags
+        index.noted = None
+    else:
+        out.append((key, value))
+        index.noted = out, flags
 
 
 def _changes(index, db, key, old_raw, new_raw, out):
@@ -177,13 +197,29 @@ def _difference(index, db, key, before, after, out):
 
 # Queries that walk through ranges of an index and must not miss or repeat what moves in it.
 _watches = []
+_moves = 0
 
 
 def watch(w):
     """Tell `w` of every change: `w.db`, `w.changed(index, key, before, after)`, `w.drop()`."""
-    if len(_watches) >= 8:  # abandoned ones, surely: the oldest goes
-        _watches.pop(0).drop()
+    if len(_watches) >= _WATCHES:  # abandoned ones, surely: the one goes that has not moved for longest
+        idle = min(_watches, key=lambda w: w.moved_at)
+        _watches.remove(idle)
+        idle.drop()
     _watches.append(w)
+
+
+def moved(w):
+    """Say that `w` goes on."""
+    global _moves
+    _moves += 1
+    w.moved_at = _moves
+
+
+def closed(db):
+    """Forget the queries of a database."""
+    for w in [w for w in _watches if w.db is db]:
+        _watches.remove(w)
 
 
 def unwatch(w):

@@ -50,7 +50,7 @@ class LogStore(Store):
     def recover(self):
         """Bring the tree back to all that was acknowledged. Raises what the medium raises: the next call tries again. `DBClosed`."""
         if self.log.medium is None:
-            from .errors import Closed
+            from .closed import Closed
 
             Closed().put(None, None)
         while True:
@@ -279,6 +279,8 @@ class LogStore(Store):
         except BaseException as e:
             self._undo(e)
             return self.clear(changes)
+        if self.mirror is not None:
+            self.mirror(None, None)
 
     def close(self, force=False):
         """Commit (`force`: see there) and let go of the tree and its stream."""

@@ -7,6 +7,7 @@ import microtetherdb.arguments
 import microtetherdb.batch
 import microtetherdb.change
 import microtetherdb.clock
+import microtetherdb.closed
 import microtetherdb.compaction
 import microtetherdb.comparison
 import microtetherdb.config
@@ -24,6 +25,7 @@ import microtetherdb.frames
 import microtetherdb.index
 import microtetherdb.indexing
 import microtetherdb.indexscan
+import microtetherdb.jsontext
 import microtetherdb.keys
 import microtetherdb.lifecycle
 import microtetherdb.lock
@@ -48,6 +50,7 @@ import microtetherdb.pagelog
 import microtetherdb.path
 import microtetherdb.pattern
 import microtetherdb.place
+import microtetherdb.places
 import microtetherdb.plan
 import microtetherdb.predicate
 import microtetherdb.prefilter
@@ -66,6 +69,7 @@ import microtetherdb.session
 import microtetherdb.sort
 import microtetherdb.steps
 import microtetherdb.state
+import microtetherdb.stock
 import microtetherdb.store
 import microtetherdb.task
 import microtetherdb.transfer
