@@ -7,6 +7,7 @@ states between them.
 """
 
 import asyncio
+import gc
 
 from micropython import const
 
@@ -124,9 +125,11 @@ class Updater:
         """Return the manifest at `where` (URL, path, or a dict), verified and fit for this device. Its member `image` says where
         the image is.
 
-        Raises Truncated, Unreachable, SourceError, BadManifest, BadSignature, BadState, WrongBoard, OldSecurity, UpdaterTooOld, FailedBefore, TooLarge, Unconfirmed.
+        Raises Truncated, Unreachable, SourceError, BadManifest, BadSignature, BadState, WrongBoard,
+        OldSecurity, UpdaterTooOld, FailedBefore, TooLarge, Unconfirmed.
         """
         raw = where
+        gc.collect()  # what lives long from here on lies close together, and leaves room for the buffer
         if isinstance(where, str):
             raw = bytearray(manifest.LIMIT + 1)  # the one says that it is longer
             source = Source(where, **self._source)
@@ -169,15 +172,16 @@ class Updater:
             raise Unconfirmed("another update goes on")
         Updater._busy = True
         try:
-            return await self._update(await self.check(where), image, progress)
+            gc.collect()
+            buf = memoryview(bytearray(_CHUNK))
+            return await self._update(await self.check(where), image, buf, progress)
         finally:
             Updater._busy = False
 
-    async def _update(self, m, image, progress):
+    async def _update(self, m, image, buf, progress):
         image = image or m.get("image")
         if not image:
             raise BadManifest("file")
-        buf = memoryview(bytearray(_CHUNK))
         await self._fetch(m, image, buf, progress)
         await self._verify(m, buf)
         old = self.slot.status()[1]
