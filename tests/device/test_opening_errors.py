@@ -1,6 +1,5 @@
 # boards: unix unix32
 # heap: 4m
-# heap: 400k
 # SPEC section 1: a file that cannot be is told when it is opened, by its path; a file name that is not used is told once.
 import os
 import vfs
