@@ -51,29 +51,32 @@ def _refuse(name):
     raise DBLock("%s is open already" % name)
 
 
-def _bind(place, label, name):
-    # Hold a label against other processes. Errors but one mean that there are no such sockets here.
+def _bind(place, label):
+    # Hold a label against other processes; False if one has it. Errors but one mean that there are no such sockets here.
     try:
         import socket
 
         s = socket.socket(1, 2)  # AF_UNIX, SOCK_DGRAM
     except (ImportError, AttributeError, OSError):
-        return
+        return True
     place.append(s)
     try:
         s.bind(struct.pack("<H", 1) + b"\0microtetherdb " + label.encode())
     except OSError as e:
-        if e.args[0] == _EADDRINUSE:
-            _refuse(name)
+        return e.args[0] != _EADDRINUSE
+    return True
 
 
 def hold(place, path, at=2):
-    """Hold a file itself, behind whatever link. `at`: 2, or 3 for the file that a compaction writes; one held there before goes."""
+    """Hold a file itself, behind whatever link; returns False if another process has it open.
+
+    `at`: 2, or 3 for the file that a compaction writes; one held there before goes. For a file that was made here that answer
+    means that its number was that of one that another process lost.
+    """
     while len(place) > at:
         place.pop().close()
     s = os.stat(path)
-    if s[1]:  # an inode number: a computer's file system
-        _bind(place, "%d %d" % (s[2], s[1]), path)
+    return not s[1] or _bind(place, "%d %d" % (s[2], s[1]))  # an inode number: a computer's file system
 
 
 def hold_again(place, path):
@@ -100,6 +103,5 @@ def claim(name, place):
         folder, _, last = name.rpartition("/")
         s = _stat(folder or "/")
         if s is not None and s[1]:
-            _bind(place, "%d %d/%s" % (s[2], s[1], last), name)
-            if _stat(name) is not None:
-                hold(place, name)
+            if not _bind(place, "%d %d/%s" % (s[2], s[1], last)) or _stat(name) is not None and not hold(place, name):
+                _refuse(name)
