@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import emulator
+import guard
 import pytest
 import test_readme
 
@@ -52,7 +53,7 @@ def test_update_md_from_key_to_confirmed_update(tmp_path):
     (tmp_path / "main.py").write_text(program.replace("8080", port))
     commands = "".join(_blocks("update.md", "sh")).replace("8080", port).replace("serve ~", "serve --bind 127.0.0.1 ~")
     # wait for the server before the device starts
-    wait = "for i in $(seq 100); do (</dev/tcp/127.0.0.1/%s) 2>/dev/null && break; sleep 0.05; done\n" % port
+    wait = "for i in $(seq 4000); do (</dev/tcp/127.0.0.1/%s) 2>/dev/null && break; sleep 0.05; done\n" % port
     commands = commands.replace("mkdir -p ~/slots", wait + "mkdir -p ~/slots")
     # the update shall differ from what runs
     commands = commands.replace("~/updates/\n", "~/updates/; printf update >> ~/updates/micropython\n")
@@ -79,10 +80,12 @@ def pico(tmp_path):
         command = [Path(sys.executable).with_name("rp2040py"), "micropython", "--image", emulator.image(), "--pty"]
         p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
     try:
-        for _ in range(300):
+        watch = guard.Guard(p, 120)
+        while True:
             port = re.search(r"listening on (/dev/\S+)", log.read_text())
             if port or p.poll() is not None:
                 break
+            watch.check()
             time.sleep(0.1)
         assert port, log.read_text()
         yield port.group(1)
