@@ -65,8 +65,8 @@ def _plain(items, kinds=record.KINDS[str], check=record.check_plain, dumps=json.
         if same:
             try:
                 for k in shape:
-                    if kinds[data[k].__class__]:
-                        int(data[k])
+                    if kinds[data[k].__class__] and not -1e38 < data[k] < 1e38:
+                        raise ValueError
             except KeyError:
                 same = False
         if not same:

@@ -19,6 +19,7 @@ _BIT = const(0x20000000)
 _MASK = const(0x1FFFFFFF)
 _CHUNK = const(1024)
 _ENOENT = const(2)
+_ENOSPC = const(28)
 _EISDIR = const(21)
 _PIECE = const(512)  # bytes of a PAD frame, at most
 _NEAR = const(1500)  # a commit of the log's own begins so many bytes before the end of a block, for the tree's last pages
@@ -182,8 +183,8 @@ class FileMedium(Files):
             return True
         if self.end - _HEADER - log.live <= 512 or not log.last:
             return False
-        if log.grown:
-            return False  # only behind a commit
+        if log.grown or self._main != self._bit:
+            return False  # only behind a commit, and when the second file's name is free
         if self.end > self._written:
             self.sync()  # a mark of `filerecovery`
         self._see()
@@ -217,7 +218,7 @@ class FileMedium(Files):
 
     def release(self, log):
         """A commit is durable: an older file that was drained before it goes."""
-        if self._done:
+        if self._done or self._old < 0 and self._main != self._bit:
             self._replace()
         if self._wanted:
             self.begin(log)
@@ -228,14 +229,20 @@ class FileMedium(Files):
         self._close_reader(0)
         self._close_reader(1)
         self._close_out()
-        self._do(os.rename, self._new, self._path)
-        self._main = self._bit
         self._old = -1
-        self._cut = 0
+        self._cut = self._seen = 0
+        self.checkpoint_due = False
+        try:
+            self._do(os.rename, self._new, self._path)
+        except OSError as e:
+            if e.args[0] != _ENOSPC:
+                raise
+            return  # with the next commit, or when it is opened
+        if self.held is not None and len(self.held) > 3:
+            self.held.pop(2).close()  # the file that has gone
+        self._main = self._bit
         self._free = None
         self._space()
-        self._seen = 0
-        self.checkpoint_due = False
 
     def _plan(self, log):
         # When to compact: when three quarters of the file are dead, sooner if the file system is small.

@@ -23,6 +23,7 @@ BUILDING = const(1)
 READY = const(2)
 
 MULTI = const(1)  # some record has several values
+_WATCHES = const(8)
 SHORT = const(2)  # some entry is shortened, so that its order is not the whole order
 
 
@@ -196,13 +197,29 @@ def _difference(index, db, key, before, after, out):
 
 # Queries that walk through ranges of an index and must not miss or repeat what moves in it.
 _watches = []
+_moves = 0
 
 
 def watch(w):
     """Tell `w` of every change: `w.db`, `w.changed(index, key, before, after)`, `w.drop()`."""
-    if len(_watches) >= 8:  # abandoned ones, surely: the oldest goes
-        _watches.pop(0).drop()
+    if len(_watches) >= _WATCHES:  # abandoned ones, surely: the one goes that has not moved for longest
+        idle = min(_watches, key=lambda w: w.moved_at)
+        _watches.remove(idle)
+        idle.drop()
     _watches.append(w)
+
+
+def moved(w):
+    """Say that `w` goes on."""
+    global _moves
+    _moves += 1
+    w.moved_at = _moves
+
+
+def closed(db):
+    """Forget the queries of a database."""
+    for w in [w for w in _watches if w.db is db]:
+        _watches.remove(w)
 
 
 def unwatch(w):

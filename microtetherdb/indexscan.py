@@ -48,6 +48,8 @@ def _pick(db, f, plan, limit, tree):
 class _Watch:
     # Keeps a walk through ranges of an index right while records move in it.
 
+    moved_at = 0  # see index.moved
+
     def __init__(self, db, plan):
         self.db = db
         self.index = plan.index
@@ -134,6 +136,7 @@ def walk(db, f, plan, slices, counts, watched):
                 head = value[0]
                 key = entry[head:]
                 if watch is not None:
+                    _index.moved(watch)
                     watch.at = entry[:head], entry
                     if watch.moved and key in watch.moved:
                         continue

@@ -21,7 +21,29 @@ def start(db, args, kw):
     cfg = opening.resolve(args, kw)
     db._lock = lock.allocate_lock()
     db._timeout = cfg["lock_timeout"]
-    store, db._clock, db._name = opening.open_store(cfg)
+    place = [False]
+    store = None
+    try:
+        store, clock, name = opening.open_store(cfg, place)
+        _set_up(db, cfg, store, clock, name)
+    except BaseException:
+        db._open = False
+        try:
+            if store is not None and not store.ram:
+                store.log.medium.close()
+        finally:
+            lock.release(place)
+        raise
+    core = sys.modules.get("asyncio.core")
+    if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
+        methods.module("task").attach(db, cfg["event_loop"])
+    if "file_cache" not in cfg:  # a computer has RAM for them
+        methods.unload("opening", "recovery", "filerecovery", "regionrecovery")
+
+
+def _set_up(db, cfg, store, clock, name):
+    db._clock = clock
+    db._name = name
     db._keys_made = 0
     db._expiry = None
     db._indexes = None
@@ -45,11 +67,6 @@ def start(db, args, kw):
         db._set = store.put
     store.on_full = lambda: expire(db, 0)
     db._open = True
-    core = sys.modules.get("asyncio.core")
-    if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
-        methods.module("task").attach(db, cfg["event_loop"])
-    if "file_cache" not in cfg:  # a computer has RAM for them
-        methods.unload("opening", "recovery", "filerecovery", "regionrecovery")
 
 
 def begin_expiry(db, store=None):
@@ -83,7 +100,10 @@ def stop(db):
         try:
             store.close()
         finally:
-            lock.open_files.pop(db._name, None)
+            lock.release(lock.open_files.get(db._name, lock.NOWHERE))
+    index = sys.modules.get("microtetherdb.index")
+    if index is not None:
+        index.closed(db)
     if db._task is not None:
         from . import task
 
@@ -194,6 +214,8 @@ def expire(db, limit, flush=True):
 def sweep(db):
     """One piece of the full sweep that is due each `cleanup_interval`, with the lock held; True if there is more."""
     more = db._expiry is not None and db._expiry.sweep(db._store, True)
+    if db._linked and not more:
+        more = methods.module("indexing").reclaim(db)
     log = db._store.log
     return log is not None and log.step() or more
 
@@ -208,4 +230,7 @@ def cleanup_steps(db):
             yield
     while db._expiry is not None and db._expiry.sweep(db._store):
         yield
+    if db._linked:
+        while methods.module("indexing").reclaim(db):
+            yield
     return n

@@ -279,6 +279,8 @@ class LogStore(Store):
         except BaseException as e:
             self._undo(e)
             return self.clear(changes)
+        if self.mirror is not None:
+            self.mirror(None, None)
 
     def close(self, force=False):
         """Commit (`force`: see there) and let go of the tree and its stream."""

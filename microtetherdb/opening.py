@@ -116,8 +116,8 @@ def _check_number(name, value):
                 raise ValueError("%s: %r is not within %s to %s" % (name, value, low, high))
 
 
-def open_store(cfg):
-    """Return (store, clock, name) for a resolved configuration.
+def open_store(cfg, place):
+    """Return (store, clock, name) for a resolved configuration. `place`: see `places.claim`.
 
     Raises `DBLock` when the file is open already, `DBCorrupt` and `DBFull` as the page log
     finds it.
@@ -146,29 +146,28 @@ def open_store(cfg):
                     _warn("%s is not used, the data is in RAM: in_memory is True; to keep it say in_memory=False" % (cfg["filename"],))
                 return store, Clock(), "RAM"
         _warn("%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"])))
-    name = _name(cfg["filename"])
-    if name in lock.open_files:
-        from .errors import DBLock
-
-        raise DBLock(name + " is open already")
-    lock.open_files[name] = True
-    if isinstance(cfg["filename"], str):
+    target = cfg["filename"]
+    name = _name(target)
+    if isinstance(target, str):
         cfg["filename"] = name  # the program may go to another folder
-    try:
-        return open_persistent(cfg) + (name,)
-    except BaseException:
-        lock.open_files.pop(name)
-        raise
+    methods.module("places").claim(name, place)
+    store, clock = open_persistent(cfg)
+    return store, clock, name
+
+
+def _region():
+    b = board()
+    region = b.region() if b is not None else None
+    if region is None:
+        raise ValueError("filename: this board has no database region for 'flash:'")
+    return region
 
 
 def open_persistent(cfg):
     """Return (store, clock) on the page log of `cfg["filename"]`. An OSError of a file names it."""
     target = cfg["filename"]
     if target == "flash:":
-        b = board()
-        target = b.region() if b is not None else None
-        if target is None:
-            raise ValueError("filename: this board has no database region for 'flash:'")
+        target = _region()
     try:
         log = methods.module("pagelog").open(
             target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
@@ -176,6 +175,8 @@ def open_persistent(cfg):
     except OSError as e:
         raise OSError(e.args[0], target) if isinstance(target, str) else e
     try:
+        if log.medium.posix:
+            log.medium.held = lock.open_files.get(target)
         cachesize = cfg["btree_cachesize"]
         if "file_cache" in cfg and log.medium.posix:
             cachesize = max(cachesize, cfg["file_cache"])
@@ -199,6 +200,8 @@ def _mended():
 
 
 def _name(filename):
+    if filename == "flash:" or filename is getattr(board(), "device", board):
+        return "flash:"
     if not isinstance(filename, str):
         return "device %d" % id(filename)
-    return filename if filename == "flash:" else lock.full_path(filename)
+    return methods.module("places").canonical(filename)

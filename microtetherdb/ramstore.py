@@ -126,19 +126,19 @@ class RamStore(Store):
             from .errors import Closed
 
             Closed().put(None, None)
-        if not BTREE_MENDED:
-            tree.clean()
         if not _whole(tree):
             # A page was split and the one above it does not know: all keys are there still, one behind the other.
             stream = self._stream.another()
             tree = self._copied(tree, stream)
             self._stream = stream
             self._hurt = tree
-        if self._pending is not None:
-            try:
+        try:
+            if not BTREE_MENDED:
+                tree.clean()  # what was copied, too
+            if self._pending is not None:
                 self._take_back(tree, *self._pending)
-            except BaseException as e:
-                self._reraise(e)
+        except BaseException as e:
+            self._reraise(e)
         self._mend(tree)
 
     def put(self, key, value):
@@ -339,6 +339,8 @@ class RamStore(Store):
         stream = self._stream.another()
         self._replace(self._copied(None, stream, changes), stream)
         self._left = self.quota // 3
+        if self.mirror is not None:
+            self.mirror(None, None)
 
     def close(self):
         """Let go of the tree and its stream."""

@@ -26,6 +26,14 @@ def finish(db, generator):
             pass
     except StopIteration as e:
         return e.value
+    finally:
+        _end(db, generator)
+
+
+def _end(db, generator):
+    # What was cancelled, interrupted or closed under leaves nothing behind: that is for the generator's own `finally`.
+    with db._lock:
+        generator.close()
 
 
 async def share(db, generator):
@@ -40,6 +48,8 @@ async def share(db, generator):
             await asyncio.sleep_ms(0)
     except StopIteration as e:
         return e.value
+    finally:
+        _end(db, generator)
 
 
 async def collected(cursor):

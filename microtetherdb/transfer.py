@@ -5,50 +5,66 @@ import os
 from micropython import const
 
 from . import keys, record
+from .errors import DBError
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
+_LINE = const(32768)  # characters of a record's text: 8192 bytes of JSON, its key and tags, white space and \u escapes
 
 
 def backup_steps(db, path):
     """Write a copy of the database to the file `path`, replacing an older one when it is complete.
 
     Changes made meanwhile are in the copy, up to its end. Returns the number of records.
-    Raises `DBLock` when `path` is open as a database, `ValueError` for its own file, OSError.
+    Raises `DBLock` when `path` is open as a database or another backup of this one is going on, `ValueError`, `DBFull`,
+    OSError; what is there of the copy is removed then.
     """
-    from .lock import full_path, open_files
+    from . import lock, places
+    from .errors import DBLock
     from .opening import open_persistent
 
     if not isinstance(path, str):
         raise TypeError("path: str, not " + type(path).__name__)
-    name = full_path(path)
-    if not path or path == "flash:" or name == db._name:
-        raise ValueError("path: %r is this database, or not a file" % path)
-    if name in open_files:
-        from .errors import DBLock
-
-        raise DBLock("path: %s is open already" % name)
-    part = name + ".part"
-    for old in (part, part + ".new"):
-        _remove(old)
+    if not path or path == "flash:":
+        raise ValueError("path: %r is not a file" % path)
     store = db._store
-    copy, clock = open_persistent(
-        {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
-    )
-    open_files[name] = True
-    mirror = _Mirror(db, copy, clock)
+    if store.mirror is not None:
+        raise DBLock("a backup of this database is going on")
+    name = places.canonical(path)
+    if name == db._name:
+        raise ValueError("path: %r is this database" % path)
+    part = name + ".part"
+    place = [False]
+    copy = None
+    done = False
     try:
-        n = yield from mirror.run()
+        places.claim(name, place)
+        for old in (part, part + ".new"):
+            _remove(old)
+        copy, clock = open_persistent(
+            {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
+        )
+        n = yield from _Mirror(db, copy, clock).run()
+        done = True
     finally:
         store.mirror = None
-        open_files.pop(name)
-        copy.close()
-    os.rename(part, name)
+        try:
+            if copy is not None:
+                copy.close()
+            if done:
+                _remove(name + ".new")  # of an older copy
+                os.rename(part, name)
+            else:
+                _remove(part)
+            _remove(part + ".new")
+        finally:
+            lock.release(place)
     return n
 
 
 class _Mirror:
     # Copies the tree in key order; what changes behind the place it has reached is changed in the copy too.
+    # What goes wrong with the copy ends the backup, never the change that the application makes.
 
     def __init__(self, db, copy, clock):
         self.db = db
@@ -56,12 +72,22 @@ class _Mirror:
         self.clock = clock
         self.ram = db._store.ram
         self.at = b""
+        self.error = None
 
     def changed(self, key, value):
-        if type(key) is str:
-            key = key.encode()
-        if key <= self.at:
-            self._put(key, value.encode() if type(value) is str else value)
+        if self.error is not None:
+            return
+        try:
+            if key is None:
+                raise DBError("the database was emptied while it was copied")
+            if type(key) is str:
+                key = key.encode()
+            if key <= self.at:
+                self._put(key, value.encode() if type(value) is str else value)
+        except BaseException as e:
+            self.error = e
+            if not isinstance(e, Exception):
+                raise
 
     def _put(self, key, raw):
         # A RAM database's time line ends with it: its TTLs are stamped anew, with entries.
@@ -94,6 +120,8 @@ class _Mirror:
                 self.copy.commit()
             if n % _STEP == 0:
                 yield
+                if self.error is not None:
+                    raise self.error
         from .state import kept
 
         clock = self.clock if self.ram else self.db._clock
@@ -144,28 +172,40 @@ def dump_steps(db, stream):
 def _load(db, stream):
     if not hasattr(stream, "readline"):
         raise TypeError("stream: an open text stream, not " + type(stream).__name__)
-    from .order import whole
+    from .jsontext import parse
 
     n = 0
     while True:
-        line = stream.readline()
-        if not line:
-            return n
-        if not line.strip():
-            continue
         try:
-            item = json.loads(whole(line))
-            db.put(key=item["_id"], data=item["data"], ttl=item.get("ttl"), tags=item.get("tags"))
-        except (ValueError, TypeError, KeyError) as e:
-            raise ValueError("stream: record %d: %s" % (n + 1, e))
+            line = stream.readline()
+            if not line:
+                return n
+            if not line.strip():
+                continue
+            if len(line) > _LINE:
+                raise ValueError("longer than %d characters" % _LINE)
+            item = parse(line)
+            keys.stored(item["_id"])  # put() would make a key for None
+            data = item["data"]
+        except (ValueError, TypeError, KeyError, MemoryError) as e:
+            _refuse(n, e)
+        try:
+            db.put(key=item["_id"], data=data, ttl=item.get("ttl"), tags=item.get("tags"))
+        except (ValueError, TypeError) as e:
+            _refuse(n, e)
         n += 1
         yield
+
+
+def _refuse(n, error):
+    # MicroPython's UnicodeError has no text.
+    raise ValueError("stream: record %d: %s" % (n + 1, str(error) or "not UTF-8"))
 
 
 def load(db, stream):
     """Put the records of `dump()` from a text stream; returns how many.
 
-    Raises `ValueError` naming the record that is malformed; those before it are stored.
+    Raises `ValueError` naming the record that is malformed, not UTF-8 or longer than 32768 characters; those before it are stored.
     """
     try:
         g = _load(db, stream)

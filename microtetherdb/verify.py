@@ -69,7 +69,7 @@ def _keys(db, report):
 def _indexes(db):
     from .index import TAGS
 
-    return [TAGS] + list(db._indexes.values() if db._indexes else ())
+    return [TAGS] + [i for i in (db._indexes or {}).values() if i.ready]
 
 
 def _records(db, report):
