@@ -34,7 +34,7 @@ def _stat(path):
         return os.stat(path)
     except OSError as e:
         if e.args[0] != _ENOENT:
-            raise
+            raise OSError(e.args[0], path)
         return None
 
 

@@ -68,8 +68,8 @@ def run(tmp_path):
     """run(code, board="unix", *, files={}, heap=None, args=(), timeout=60, env={}, path=()) -> what the device printed.
 
     `code`: MicroPython source, or the path of a script (also relative to tests/device). It runs in a folder of this test, so that
-    a second call finds the files of the first; `timeout` counts processor time (guard.py). On "rp2" (the RPI_PICO image in its emulator) the whole flash persists likewise,
-    and each call is a power cycle. `files`: name -> bytes or text, put there before. `path`: put before the frozen modules.
+    a second call finds the files of the first; on "rp2" (the RPI_PICO image in its emulator) the whole flash persists likewise,
+    and each call is a power cycle. `timeout`: seconds of processor time (guard.py). `files`: name -> bytes or text, put there before. `path`: put before the frozen modules.
     """
 
     def run(code, board="unix", *, files=None, heap=None, args=(), timeout=60, env=None, path=(), **options):

@@ -1,5 +1,5 @@
 # boards: unix unix32
-# heap: 600k
+# heap: 1M
 # SPEC section 1: a file that cannot be is told when it is opened, by its path; a file name that is not used is told once.
 import os
 import vfs
