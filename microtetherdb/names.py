@@ -49,6 +49,7 @@ import microtetherdb.pagelog
 import microtetherdb.path
 import microtetherdb.pattern
 import microtetherdb.place
+import microtetherdb.places
 import microtetherdb.plan
 import microtetherdb.predicate
 import microtetherdb.prefilter
@@ -67,6 +68,7 @@ import microtetherdb.session
 import microtetherdb.sort
 import microtetherdb.steps
 import microtetherdb.state
+import microtetherdb.stock
 import microtetherdb.store
 import microtetherdb.task
 import microtetherdb.transfer
