@@ -78,3 +78,25 @@ def test_a_line_is_waited_for_under_guard():
         assert guard.Guard(p, 5).wait() == 4
     finally:
         guard.kill(p)
+
+
+def test_the_emulator_counts_its_own_processor_time():
+    import asyncio
+
+    import emulator
+
+    async def spin():
+        while True:
+            await asyncio.sleep(0)
+
+    async def work():
+        await asyncio.sleep(2.5)  # a busy machine
+        return 5
+
+    async def fail():
+        raise RuntimeError("stopped")
+
+    assert asyncio.run(emulator.within(1, work())) == 5
+    for work, kind in ((spin, TimeoutError), (fail, RuntimeError)):
+        with pytest.raises(kind):
+            asyncio.run(emulator.within(0.5, work()))
