@@ -7,6 +7,7 @@ import microtetherdb.arguments
 import microtetherdb.batch
 import microtetherdb.change
 import microtetherdb.clock
+import microtetherdb.closed
 import microtetherdb.compaction
 import microtetherdb.comparison
 import microtetherdb.config
