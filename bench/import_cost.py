@@ -3,7 +3,6 @@
 Run: build/venv/bin/python bench/import_cost.py        (after make test or make firmware and make mip)
 """
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+import guard  # noqa: E402
 import measure  # noqa: E402
 
 CODE = """
@@ -43,7 +43,7 @@ def measure_unix(program, form):
             (Path(folder) / form).symlink_to(places[form])
         command = [*measure.fixed_addresses(), program, "-m", "script"]
         env = {"MICROPYPATH": ":%s.frozen" % (form + ":" if form in places else "")}
-        out = subprocess.run(command, env=env, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
+        out = guard.run(command, env=env, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
     return tuple(map(int, out.split()))
 
 

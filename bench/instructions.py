@@ -12,6 +12,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+import guard  # noqa: E402
+
 PROGRAM = ROOT / "build" / "UNIX" / "micropython"
 MEDIA = ("direct", "cached", "ram", "file")
 
@@ -20,7 +24,7 @@ def run(medium, folder, source=False, data="synthetic"):
     """Run hot.py under callgrind in `folder`; return [(stretch, operations)]. `source`: the library's source, not the frozen one."""
     path = [str(ROOT / "bench" / "device"), *([str(ROOT)] if source else []), ".frozen"]
     env = {"MICROPYPATH": ":".join(path), "PATH": os.environ["PATH"]}
-    done = subprocess.run(
+    done = guard.run(
         ["valgrind", "--tool=callgrind", "--dump-before=mp_micropython_mem_current", "--callgrind-out-file=cg",
          str(PROGRAM), "-X", "heapsize=2M", str(ROOT / "bench" / "device" / "hot.py"), medium, str(data)],
         cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300,

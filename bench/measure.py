@@ -10,6 +10,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+import guard  # noqa: E402
+
 DEVICE = ROOT / "bench" / "device"
 WEATHER = ROOT / "build" / "src" / "vega-datasets" / "seattle-weather.csv"
 INSTALLED = {"installed-" + name: ROOT / "build" / "src" / name for name in ("microdbx", "chumicro-kvstore", "chumicro-msgpack")}  # alternatives
@@ -50,9 +54,9 @@ def execute(image, folder, script, *args, heap=None, timeout=300):
     """
     script = Path(script)
     provide(folder, script)
-    return subprocess.run(
+    return guard.run(
         [*fixed_addresses(), program(image), "-X", "heapsize=" + (heap or IMAGES[image]), "-m", script.stem, *map(str, args)],
-        cwd=folder, env={"MICROPYPATH": ":.frozen"}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout,
+        cwd=folder, env={"MICROPYPATH": ":.frozen"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout,
     )  # fmt: skip
 
 

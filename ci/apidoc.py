@@ -134,7 +134,7 @@ def render():
     lines += ["| %s | %s |" % (form, what) for form, _, what in PROTOCOL]
     lines += ["", "## Errors", "", "| | |", "|---|---|"]
     for node in tree("errors.py").body:
-        if isinstance(node, ast.ClassDef):
+        if isinstance(node, ast.ClassDef) and node.bases:
             lines.append("| `%s` | %s |" % (node.name, paragraph(ast.get_docstring(node)).replace("\n", " ")))
     lines += ["", "## The module", ""]
     config = next(n for n in tree("config.py").body if isinstance(n, ast.ClassDef) and n.name == "Defaults")

@@ -21,13 +21,24 @@ module = bind = None  # of `methods`, which is loaded when a database is opened
 class MicroTetherDB:
     """A document database in RAM or on flash.
 
-    MicroTetherDB(filename="microtether.db", in_memory=True, ram_percentage=15, max_retries=3,
-    retry_delay=0.1, lock_timeout=5.0, cleanup_interval=3600, ttl_check_interval=60,
-    btree_cachesize=32, btree_pagesize=512, adaptive_threshold=True, event_loop=None,
-    flush_threshold=None). The board may set other defaults: see `microtetherdb.defaults`.
+    The board may set other defaults: `microtetherdb.defaults` tells.
+
+    - `filename`: path (str), `"flash:"` (the board's database region) or a block device. Not used in RAM.
+    - `in_memory`: bool. True: in RAM, gone at power-off. False: in `filename`.
+    - `ram_percentage`: 1 to 90. Part of the RAM free at opening that a database in RAM may take; the rest is the application's.
+    - `max_retries` (0 to 100), `retry_delay` (seconds): of an operation on the medium that fails with an OSError.
+    - `lock_timeout`: seconds that a call waits while another thread works, then `DBLock`.
+    - `cleanup_interval`: seconds between two sweeps of what changed TTLs and deletes left behind.
+    - `ttl_check_interval`: seconds between two looks for expired records to remove.
+    - `btree_cachesize`: bytes of page cache, at least five pages. More: fewer reads of flash, less RAM.
+    - `btree_pagesize`: 512, 1024, 2048 or 4096 bytes, for a new database; an existing one keeps its own.
+    - `adaptive_threshold`: bool. True: flush every 10 operations at first, then every 15, beyond 1,000 every 20. False: every 10. In RAM: 5.
+    - `event_loop`: the loop that carries the background task; None: the one that runs, if any.
+    - `flush_threshold`: 1 to 1000 operations between two flushes; 1: each is durable when it returns. None: as above.
 
     Raises `TypeError` and `ValueError` naming the argument, `DBLock` when the file is open
-    already, `DBCorrupt` when it is not a database that this release can read.
+    already, `DBCorrupt` when it is not a database that this release can read, OSError with the path, for example where its
+    folder does not exist, ImportError on firmware without `btree`.
     """
 
     def __init__(self, *args, **kw):
@@ -71,7 +82,8 @@ class MicroTetherDB:
         """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`.
 
         `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str. Returns the key,
-        a generated one if none is given. Raises `TypeError`, `ValueError`, `DBFull`.
+        a generated one if none is given. A put replaces the record with its TTL and tags; `update`
+        keeps them. Raises `TypeError`, `ValueError`, `DBFull`.
         """
         # MicroPython keeps a frame of up to eleven words on the C stack and a larger one on the
         # heap, which costs as much as all the rest: hence small functions from here to the tree.

@@ -16,7 +16,7 @@ _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
 def start(db, args, kw):
     """Open the store and set up the database's state."""
     if db.__class__ is not database.MicroTetherDB:
-        methods.inherited(database.MicroTetherDB)
+        methods.module("derived").complete(database.MicroTetherDB)
     opening = methods.module("opening")
     cfg = opening.resolve(args, kw)
     db._lock = lock.allocate_lock()

@@ -30,11 +30,8 @@ _ASYNC = (
     "delete_many_async", "update_many_async", "create_index_async", "drop_index_async",
 )  # fmt: skip
 
-
-def _names(db):
-    # Never called: `dir(db)` tries the names that the firmware knows, and text in a tuple is none.
-    db.cleanup_async, db.check_async, db.backup_async, db.dump_async, db.create_index_async, db.drop_index_async
-
+# `dir(db)` tries the names that the firmware knows, and text in a tuple is none: a function that is not kept.
+lambda cleanup_async, check_async, backup_async, dump_async, create_index_async, drop_index_async: None
 
 _found = {}  # name: function(db, ...). Replaced, never changed: the other core may be reading it
 _loading = allocate_lock()
@@ -97,16 +94,6 @@ def _in_steps(generator, at_once):
         return run(args[0], g)
 
     return method
-
-
-def inherited(cls):
-    """Give the class all methods, for a class derived from it: `super()` does not ask `__getattr__`."""
-    if not hasattr(cls, "query"):
-        for name in _ASYNC:
-            setattr(cls, name, _lazy(name))
-        for _, names in _WHERE:
-            for name in names:
-                setattr(cls, name, _lazy(name))
 
 
 # An import statement inside a method costs as much as half a put: `database` calls these two by its own names.

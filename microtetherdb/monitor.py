@@ -5,7 +5,17 @@ from .lock import hold
 
 
 def stats(db):
-    """Return counts as a dict: operations, flushes, records, TTLs, RAM or flash (docs/api.md)."""
+    """Return counts as a dict; all but the sizes are since opening.
+
+    - `name`: "RAM", the path, or "flash:"; `records`; `ttls`: records that have a TTL.
+    - `puts`, `gets`, `deletes`, `queries`: calls, records of a batch one by one; `operations`: all of these and `expired`: records
+      that clean-up removed.
+    - `flushes`; `flush_threshold`: operations from one to the next.
+    - In RAM: `ram_used`, `quota` (bytes).
+    - In a file or region: `pages_read`, `pages_written`; `bytes_written`; `programs`: writes (region) or syncs (file); `erases`: of a
+      region; `live`: bytes that a copy would take; `size`, `free`: bytes of the file or region, and what it can grow by or has free;
+      `bad`: sectors of a region that are not used any more.
+    """
     from . import ranges
 
     with hold(db):

@@ -13,6 +13,7 @@ import microtetherdb.comparison
 import microtetherdb.config
 import microtetherdb.cursor
 import microtetherdb.database
+import microtetherdb.derived
 import microtetherdb.encoder
 import microtetherdb.errors
 import microtetherdb.expiry

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import guard
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,12 +51,12 @@ def _run_unix(program, text, path, folder, heap, args, timeout, env, python_path
     search = ":".join([*python_path, ".frozen", str(LIB)])
     environ = dict(os.environ, MICROPYPATH=search, **(env or {}))
     try:
-        done = subprocess.run(
-            [*command, str(path), *map(str, args)], cwd=folder, env=environ, stdin=subprocess.DEVNULL,
+        done = guard.run(
+            [*command, str(path), *map(str, args)], cwd=folder, env=environ,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
         )  # fmt: skip
     except subprocess.TimeoutExpired as e:
-        raise DeviceError("no end within %s s; output so far:\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))) from None
+        raise DeviceError("no end within %s s of processor time; output so far:\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))) from None
     output = done.stdout.decode(errors="replace")
     if done.returncode:
         raise DeviceError("status %d on %s\n%s" % (done.returncode, program.parent.name, output))
@@ -68,7 +69,7 @@ def run(tmp_path):
 
     `code`: MicroPython source, or the path of a script (also relative to tests/device). It runs in a folder of this test, so that
     a second call finds the files of the first; on "rp2" (the RPI_PICO image in its emulator) the whole flash persists likewise,
-    and each call is a power cycle. `files`: name -> bytes or text, put there before. `path`: put before the frozen modules.
+    and each call is a power cycle. `timeout`: seconds of processor time (guard.py). `files`: name -> bytes or text, put there before. `path`: put before the frozen modules.
     """
 
     def run(code, board="unix", *, files=None, heap=None, args=(), timeout=60, env=None, path=(), **options):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 
+import guard
 from conftest import LIB, PROGRAMS, ROOT
 
 
@@ -23,10 +24,11 @@ class Device:
         if self.process is None:
             self.process = subprocess.Popen(
                 self.command, cwd=self.folder, env=dict(os.environ, MICROPYPATH=":".join(self.path)), stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, encoding="utf-8",
+                stdout=subprocess.PIPE, encoding="utf-8", start_new_session=True,
             )  # fmt: skip
         self.process.stdin.write(json.dumps([name, args, kw], ensure_ascii=False) + "\n")
         self.process.stdin.flush()
+        guard.Guard(self.process, 120).wait_for(self.process.stdout)  # an answer is one line
         line = self.process.stdout.readline()
         assert line, "the device died, status %s" % self.process.wait()
         return json.loads(line)

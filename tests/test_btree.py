@@ -5,9 +5,9 @@ The scripts tests/device/btree_*.py take their parameters from lines put before 
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
+import guard
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,8 +118,8 @@ def test_no_access_is_unaligned(tmp_path, width):
             "-fsanitize=alignment", "-fsanitize-undefined-trap-on-error", "-DMTDB_BTREE_LIBC_HEAP=1", *options,
             "-I", ROOT / "ports" / "btree" / "include", "-I", DB1, *sources, "-o", program,
         ]  # fmt: skip
-        subprocess.run(command, check=True, timeout=100)
-        return subprocess.run([program], capture_output=True, text=True, timeout=60)
+        guard.run(command, check=True, timeout=100)
+        return guard.run([program], capture_output=True, text=True, timeout=60)
 
     done = outcome()
     assert done.returncode == 0 and "OK" in done.stdout

@@ -13,6 +13,7 @@ from pathlib import Path
 import build_esp32
 import common
 import packages
+import guard
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,7 +103,7 @@ endforeach()
 """
         % (out, name, folder(name))
     )
-    done = subprocess.run(["cmake", "-P", script], cwd=PORT, capture_output=True, text=True, timeout=60)
+    done = guard.run(["cmake", "-P", script], cwd=PORT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return dict(re.findall(r"-- (\w+)=(.*)", done.stdout))
 
@@ -188,11 +189,11 @@ target_link_libraries(image usermod micropy_extmod_btree)
     command = ["cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "b", "-DCMAKE_SYSTEM_NAME=Generic"]
     command += ["-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY", "-DCMAKE_C_COMPILER=%sgcc" % riscv]
     command += ["-DCMAKE_C_FLAGS=%s -isystem /usr/include/newlib" % " ".join(C3)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = guard.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     found = dict(re.findall(r"-- (qstr|extmod)=(.*)", done.stdout))
     assert "modbtree.c" in found["qstr"] and "glue.c" in found["qstr"] and "berkeley" not in found["extmod"]
-    done = subprocess.run(["cmake", "--build", tmp_path / "b"], capture_output=True, text=True, timeout=100)
+    done = guard.run(["cmake", "--build", tmp_path / "b"], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout
     objects = [p for p in tmp_path.rglob("*.obj") if p.name != "objstr.c.obj"]
     assert len([p for p in objects if p.name.startswith(("bt_", "mpool"))]) == 13
@@ -215,7 +216,7 @@ def test_the_manifest_compiles_for_the_chip_and_the_image_fits_its_slot(name, tm
     for item in paths.items():
         command += ["-v", "%s=%s" % item]
     env = dict(os.environ, MICROPY_MPYCROSS=str(ROOT / "build" / "mpy-cross" / "mpy-cross"))
-    done = subprocess.run([*command, folder(name) / "manifest.py"], env=env, capture_output=True, text=True, timeout=100)
+    done = guard.run([*command, folder(name) / "manifest.py"], env=env, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     frozen = {str(p.relative_to(tmp_path / "frozen_mpy")) for p in tmp_path.rglob("*.mpy")}
     library = {str(p.relative_to(ROOT))[:-2] + "mpy" for p in (ROOT / "microtetherdb").rglob("*.py")}
@@ -284,7 +285,7 @@ def test_an_image_of_the_board_is_accepted(name):
 def test_esptool_reads_the_same_headers(name, tmp_path):
     path = tmp_path / "image.bin"
     path.write_bytes(image(name))
-    done = subprocess.run([sys.executable, "-m", "esptool", "image-info", path], capture_output=True, text=True, timeout=60)
+    done = guard.run([sys.executable, "-m", "esptool", "image-info", path], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Chip ID: %d " % build_esp32.CHIP_ID[spec(name)["mcu"]] in done.stdout and done.stdout.count("(valid)") == 2
 
@@ -357,9 +358,9 @@ def test_an_image_that_esptool_makes_of_a_program_for_the_c3_is_accepted(tmp_pat
     name = "ESP32_GENERIC_C3"
     (tmp_path / "app.S").write_text(APP % ("%s+%s" % (common.library_version(), name)))
     link = ["-nostdlib", "-Wl,-estart,--build-id=none", "-Wl,--section-start=.flash.appdesc=0x3c000020", "-Wl,--section-start=.iram0.text=0x40380000"]
-    subprocess.run([riscv + "gcc", *C3, *link, "-o", tmp_path / "app.elf", tmp_path / "app.S"], check=True, timeout=100)
+    guard.run([riscv + "gcc", *C3, *link, "-o", tmp_path / "app.elf", tmp_path / "app.S"], check=True, timeout=100)
     command = [sys.executable, "-m", "esptool", "--chip", "esp32c3", "elf2image", "-o", tmp_path / "app.bin", tmp_path / "app.elf"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = guard.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
     data = (tmp_path / "app.bin").read_bytes()
     assert build_esp32.check_image(data, name, "esp32c3", common.library_version(), 0x1C0000) == 0x1C0000 - len(data)

@@ -6,13 +6,13 @@ import json
 import os
 import pty
 import re
-import select
 import subprocess
 import sys
 from pathlib import Path
 
 import common
 import layout
+import guard
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -179,27 +179,29 @@ def test_the_emulator_keeps_what_was_written_before_a_cut(tmp_path):
 def test_make_try_gives_the_repl_of_the_emulated_board():
     master, slave = pty.openpty()
     command = [sys.executable, ROOT / "ci" / "try.py", "RPI_PICO"]
-    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     output = b""
     sent = False
     try:
-        while b"\n42" not in output and select.select([master], [], [], 60)[0]:
+        watch = guard.Guard(process, 120)
+        while b"\n42" not in output:
+            watch.wait_for(master)
             output += os.read(master, 1000)
             if b">>>" in output and not sent:
                 os.write(master, b"print(6*7)\r")
                 sent = True
         os.write(master, b"\x18")
         assert b"\n42" in output, output.decode()
-        assert process.wait(30) == 0
+        assert watch.wait() == 0
     finally:
-        process.kill()
+        guard.kill(process)
         os.close(master)
         os.close(slave)
 
 
 def test_the_frozen_library_runs_from_flash(run, tmp_path):
     """Importing it costs at most 2 KB of heap on 32 bits, and well below half of what .mpy files cost."""
-    subprocess.run(["python3", ROOT / "ci" / "mip.py"], check=True, capture_output=True, timeout=100)
+    guard.run(["python3", ROOT / "ci" / "mip.py"], check=True, capture_output=True, timeout=100)
     code = "import gc\ngc.collect()\na = gc.mem_alloc()\nimport microtetherdb\ngc.collect()\nprint(gc.mem_alloc() - a)"
     frozen = int(run(code, "unix32"))
     loaded = int(run(code, "unix32", path=[str(DIST / "mip")]))

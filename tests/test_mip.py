@@ -1,11 +1,11 @@
 """SPEC section 9: the package installs with `mpremote mip install` and works as .mpy files where btree exists."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import common
+import guard
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def package():
-    subprocess.run([sys.executable, ROOT / "ci" / "mip.py"], check=True, capture_output=True, timeout=200)
+    guard.run([sys.executable, ROOT / "ci" / "mip.py"], check=True, capture_output=True, timeout=200)
     return ROOT / "dist" / "mip" / "package.json"
 
 

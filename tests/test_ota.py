@@ -4,11 +4,11 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import guard
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +52,7 @@ class Device:
         image = self.slots / "ab"[slot]
         image.chmod(0o755)
         env = dict(os.environ, MTDB_SLOTS=str(self.slots), MTDB_SLOT=str(slot), MICROPYPATH=SEARCH, **env)
-        done = subprocess.run(
+        done = guard.run(
             [str(image), APP, str(where), test, self.public, str(cut)], env=env, capture_output=True, timeout=60, text=True
         )
         assert "Traceback" not in done.stderr, done.stdout + done.stderr
@@ -133,7 +133,7 @@ def test_whole_cycle_over_http_with_the_real_image(tmp_path, key, serve):
 
 def test_launcher_follows_restarts(device):
     where = device.publish()
-    done = subprocess.run(
+    done = guard.run(
         [sys.executable, str(ROOT / "ci/launch.py"), str(device.slots), APP, str(where), "good", device.public, "0"],
         env=dict(os.environ, MICROPYPATH=SEARCH), capture_output=True, timeout=60, text=True,
     )
@@ -410,7 +410,7 @@ def test_no_update_while_one_is_unconfirmed(device):
     # the old image goes on running instead of restarting: its next update is refused
     image = device.slots / "a"
     env = dict(os.environ, MTDB_SLOTS=str(device.slots), MTDB_SLOT="0", MICROPYPATH=SEARCH)
-    done = subprocess.run(
+    done = guard.run(
         [str(image), APP, str(device.publish("3")), "good", device.public, "0"], env=env, capture_output=True, text=True, timeout=60
     )
     assert "REFUSED Unconfirmed" in done.stdout

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import emulator
+import guard
 import pytest
 import test_readme
 from test_ota import Device, key, script, updates  # noqa: F401
@@ -54,7 +55,7 @@ def test_update_md_from_key_to_confirmed_update(tmp_path):
     (tmp_path / "main.py").write_text(program.replace("8080", port))
     commands = "".join(_blocks("update.md", "sh")).replace("8080", port).replace("serve ~", "serve --bind 127.0.0.1 ~")
     # wait for the server before the device starts
-    wait = "for i in $(seq 100); do (</dev/tcp/127.0.0.1/%s) 2>/dev/null && break; sleep 0.05; done\n" % port
+    wait = "for i in $(seq 4000); do (</dev/tcp/127.0.0.1/%s) 2>/dev/null && break; sleep 0.05; done\n" % port
     commands = commands.replace("mkdir -p ~/slots", wait + "mkdir -p ~/slots")
     # the update shall differ from what runs
     commands = commands.replace("~/updates/\n", "~/updates/; printf update >> ~/updates/micropython\n")
@@ -138,7 +139,7 @@ def test_the_program_of_update_md_goes_on_when_an_update_is_refused(tmp_path, ke
     with updates.server(d.web, "127.0.0.1", 0, Quiet) as s:
         threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
         command = _device(tmp_path, d, str(s.server_address[1]), 0.02)
-        done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ, HOME=str(tmp_path)), capture_output=True, text=True, timeout=120)
+        done = guard.run(command, cwd=tmp_path, env=dict(os.environ, HOME=str(tmp_path)), capture_output=True, text=True, timeout=120)
         s.shutdown()
     assert done.returncode == 0 and "refused: WrongBoard" in done.stdout, done.stdout + done.stderr
 
@@ -203,10 +204,12 @@ def pico(tmp_path):
         command = [Path(sys.executable).with_name("rp2040py"), "micropython", "--image", emulator.image(), "--pty"]
         p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
     try:
-        for _ in range(300):
+        watch = guard.Guard(p, 120)
+        while True:
             port = re.search(r"listening on (/dev/\S+)", log.read_text())
             if port or p.poll() is not None:
                 break
+            watch.check()
             time.sleep(0.1)
         assert port, log.read_text()
         yield port.group(1)

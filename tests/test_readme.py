@@ -46,7 +46,7 @@ def test_commands_are_targets_of_the_makefile():
 
 
 def test_links_lead_somewhere():
-    for name in ("README.md", "boards/README.md", "docs/firmware.md", "docs/start.md", "docs/third-party.md"):
+    for name in ("README.md", "boards/README.md", "docs/firmware.md", "docs/start.md", "docs/third-party.md", "docs/threads.md", "docs/time.md"):
         path = ROOT / name
         for link in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
             assert (path.parent / link).exists(), (name, link)
@@ -65,3 +65,39 @@ def test_the_weather_example_finds_what_is_in_the_readings(run):
     hot = [day["date"] for day in days if float(day["temp_max"]) >= 33 and float(day["wind"]) < 3]
     assert ", ".join(hot) in output
     assert "a second later: 7 records, alarm: None" in output
+
+
+def test_programs_of_the_pages_on_time_and_threads(run):
+    def blocks(name):
+        return re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / name).read_text(), re.M | re.S)
+
+    clock, again = blocks("time.md")
+    assert clock.startswith("import ntptime")
+    assert run(again) == "True\nNone\nTrue\n"
+    averages, loop = blocks("threads.md")
+    assert run(averages) == "2.0\n7.0\n12.0\n17.0\n"
+    assert run(loop + "with MicroTetherDB('app.db', in_memory=False) as db:\n    print(db['started'])\n") == "True\n"
+    # Ctrl-C in it closes the database
+    stopped = loop.replace("await asyncio.sleep(0.1)", "raise KeyboardInterrupt #")
+    lines = stopped[stopped.index("with ") :].splitlines()
+    text = stopped[: stopped.index("with ")] + "try:\n    " + "\n    ".join(lines) + "\nexcept KeyboardInterrupt:\n    pass\n"
+    assert run(text + "with MicroTetherDB('app.db', in_memory=False) as db:\n    print(db['started'])\n") == "True\n"
+
+
+def test_every_key_of_stats_and_every_argument_of_the_constructor_is_explained(run):
+    code = """
+import microtetherdb
+from microtetherdb import MicroTetherDB
+for how in ({}, {"filename": "s.db", "in_memory": False}, {"filename": "flash:", "in_memory": False}):
+    with MicroTetherDB(**how) as db:
+        print(" ".join(db.stats()))
+print(" ".join(microtetherdb.defaults))
+"""
+    reference = (ROOT / "docs" / "api.md").read_text()
+    stats = reference[reference.index("#### `stats()`") :].partition("\n### ")[0]
+    opening = reference[: reference.index("#### `close()`")]
+    lines = run(code).splitlines()
+    for name in " ".join(lines[:3]).split():
+        assert "`%s`" % name in stats, name
+    for name in lines[3].split():
+        assert "- `%s`" % name in opening or "`%s` (" % name in opening, name

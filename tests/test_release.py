@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import guard
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,7 +154,7 @@ def _browse(folder, profile):
     s = updates.server(folder, "127.0.0.1", 0)
     threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
     try:
-        done = subprocess.run(
+        done = guard.run(
             [
                 "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=%s" % profile,
                 "--virtual-time-budget=10000", "--dump-dom", "http://127.0.0.1:%d/index.html" % s.server_address[1],
@@ -245,7 +246,7 @@ def test_make_release_builds_what_can_be_built_and_says_what_cannot(tmp_path, ke
     for name in ("src", "download", "apt"):
         shutil.copytree(ROOT / "build" / name, folder / "build" / name, symlinks=True)
     env = {name: value for name, value in os.environ.items() if name != "IDF_PATH"}
-    done = subprocess.run(
+    done = guard.run(
         ["make", "release"], cwd=folder, env=dict(env, UPDATE_KEY=str(key)), capture_output=True, text=True, timeout=1800
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -267,7 +268,7 @@ def test_two_builds_of_one_commit_in_different_folders_give_the_same_bytes(tmp_p
         (folder / "build").mkdir()
         for name in ("src", "download"):
             shutil.copytree(ROOT / "build" / name, folder / "build" / name, symlinks=True)
-        done = subprocess.run([sys.executable, "ci/build.py", board], cwd=folder, capture_output=True, text=True, timeout=900)
+        done = guard.run([sys.executable, "ci/build.py", board], cwd=folder, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stdout + done.stderr
         found.append({p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in release.images(folder / "dist" / board)})
     # the .elf holds the paths of its sources for the debugger

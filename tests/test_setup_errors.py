@@ -3,10 +3,10 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import guard
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +26,7 @@ def copy(tmp_path):
 def fails(command, cwd, **env):
     """Run a command that must fail; return its last `error:` line."""
     environ = {k: v for k, v in os.environ.items() if k not in ("MPY_DIR", "PICO_SDK_PATH", "IDF_PATH", "BOARD")}
-    done = subprocess.run(command, cwd=cwd, env=dict(environ, **env), capture_output=True, text=True, timeout=100)
+    done = guard.run(command, cwd=cwd, env=dict(environ, **env), capture_output=True, text=True, timeout=100)
     assert done.returncode, done.stdout
     assert "Traceback" not in done.stderr, done.stderr
     return [line for line in done.stderr.splitlines() if line.startswith("error: ")][-1]
@@ -136,6 +136,6 @@ def test_flash_of_an_esp32_calls_the_pinned_esptool(copy):
     (copy / "dist" / "ESP32_GENERIC" / "ESP32_GENERIC-x.bin").write_bytes(b"\xe9")
     port = copy / "no-serial-port"
     port.write_bytes(b"")
-    done = subprocess.run([sys.executable, "ci/flash.py", "ESP32_GENERIC", port], cwd=copy, capture_output=True, text=True, timeout=100)
+    done = guard.run([sys.executable, "ci/flash.py", "ESP32_GENERIC", port], cwd=copy, capture_output=True, text=True, timeout=100)
     assert done.returncode == 2 and "esptool v5" in done.stdout, done.stdout + done.stderr
     assert str(port) in done.stdout + done.stderr and "Usage" not in done.stdout

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import guard
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -60,8 +62,9 @@ def test_rp2_dump_and_load_over_the_wire_as_documented(tmp_path, run):
     run(FILL % DOCUMENTS)
     flash = tmp_path / "flash.bin"
     flash.write_bytes(emulator.fresh_flash({"readings.db": (tmp_path / "readings.db").read_bytes()}))
-    board = subprocess.Popen([sys.executable, __file__, flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    board = subprocess.Popen([sys.executable, __file__, flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
+        guard.Guard(board, 120).wait_for(board.stdout)
         port = board.stdout.readline().strip()
         assert port, "the emulator did not start"
         mpremote = Path(sys.executable).with_name("mpremote")
@@ -69,7 +72,7 @@ def test_rp2_dump_and_load_over_the_wire_as_documented(tmp_path, run):
         def shell(command):
             # the only change: which port
             command = command.replace("mpremote ", "%s connect %s " % (mpremote, port), 1)
-            done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=150)
+            done = guard.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=150)
             assert done.returncode == 0, done.stdout + done.stderr
             return done.stdout
 
@@ -86,7 +89,7 @@ def test_rp2_dump_and_load_over_the_wire_as_documented(tmp_path, run):
         assert shell(load).splitlines()[-1] == "3"
     finally:
         board.stdin.close()
-        board.wait(timeout=60)
+        guard.Guard(board, 60).wait()
     with file_system(flash).open("copy.db", "rb") as f:
         copy = f.read()
     assert json.loads(run(LOOK, files={"copy.db": copy})) == [DOCUMENTS, ["c"], 1]
@@ -98,7 +101,7 @@ async def serve(flash):
     from rp2040py.cli.pty_repl import PtyInteractiveRepl
 
     device = emulator.plug_in(emulator.image(), flash)
-    await device.astart(timeout=60)
+    await emulator.within(60, device.astart(timeout=None))
     port = PtyInteractiveRepl(device.cdc, device.simulator, on_quit=lambda status: None)
     await port.start()
     print(port.slave_path, flush=True)

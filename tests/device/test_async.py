@@ -5,7 +5,7 @@ import asyncio
 import os
 import time
 from microtetherdb import MicroTetherDB, DBClosed
-from expect import raises
+from expect import raises, until
 from asyncio import core
 
 
@@ -38,8 +38,8 @@ async def app():
             for i in range(10):
                 db.put("k%d" % i, i, ttl=0.3)
             db.put("stay", 1)
-        await asyncio.sleep_ms(700)
         # clean-up happens by itself
+        assert await until(lambda: beats > 20 and a._expired == 10 == b._expired), (beats, a._expired, b._expired)
         for db in (a, b):
             s = db.stats()
             assert s["expired"] == 10 and s["records"] == 1 and s["ttls"] == 0, s
@@ -96,11 +96,10 @@ async def failing():
             raise OSError(5)
 
         db._store.apply = broken
-        await asyncio.sleep_ms(200)
+        await until(lambda: said)
         assert said and "background" in said[0] and "5" in said[0], said
         db._store.apply = real
-        await asyncio.sleep_ms(300)
-        assert db.stats()["expired"] == 3
+        assert await until(lambda: db.stats()["expired"] == 3)
     microtetherdb.on_warning = old
 
 
@@ -114,8 +113,7 @@ async def nap(ms):
 loop = asyncio.get_event_loop()
 db = MicroTetherDB(event_loop=loop, ttl_check_interval=0.05)
 db.put("x", 1, ttl=0.1)
-loop.run_until_complete(nap(400))
-assert db.stats()["expired"] == 1
+assert loop.run_until_complete(until(lambda: db.stats()["expired"] == 1))
 db.close()
 loop.run_until_complete(nap(10))
 os.remove("as.db")

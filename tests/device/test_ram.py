@@ -3,9 +3,8 @@
 # Issue "library" 5: RAM mode on a fragmented heap, quota, DBFull.
 import gc
 import sys
-import time
-from microtetherdb import MicroTetherDB, DBFull
-from expect import raises
+from microtetherdb import MicroTetherDB, DBFull, clock
+from expect import FakeTime, raises
 
 # fragment the heap: every second of many small blocks stays
 junk = [bytearray(600) for _ in range(60)]
@@ -37,6 +36,9 @@ assert len(db) == n - n // 2 + n // 4
 
 # expired records make room by themselves, and give back what the heap of TTLs took
 ROUNDS = 4
+clock.time = fake = FakeTime(820000000)
+db.close()
+db = MicroTetherDB(ram_percentage=15)
 free = []
 for _ in range(ROUNDS):
     db.delete(purge=True)
@@ -51,11 +53,12 @@ for _ in range(ROUNDS):
     except DBFull:
         pass
     assert len(db) == n
-    time.sleep(0.6)
+    fake.go(1)
     db.put("room", {"n": 1, "pad": "x" * 60})
     assert list(db) == ["room"]
     for i in range(2 * n):
         db.put("c%05d" % i, {"n": i}, ttl=0.001)
+        fake.go(0.002)
     db.cleanup()
     assert sum(block is not None for block in db._expiry._heap._keys._blocks) <= 2
 assert free[-1] > free[1] - 1024, free

@@ -6,7 +6,7 @@ import sys
 import time
 import microtetherdb
 from microtetherdb import MicroTetherDB, DBError, DBLock, DBFull, DBCorrupt, DBClosed, QueryError
-from expect import raises
+from expect import raises, until
 from flashsim import Flash
 
 PATH = "sm.db"
@@ -104,7 +104,7 @@ async def timed():
     db.put("a", 1)
     assert db._store.dirty()
     flushes = db._flushes
-    await asyncio.sleep_ms(300)
+    await until(lambda: not db._store.dirty())
     task.time = real
     assert not db._store.dirty() and db._flushes == flushes + 1, (flushes, db._flushes)
     db.close()
@@ -125,7 +125,7 @@ async def plain():
 
     asyncio.create_task(other())
     db = MicroTetherDB()
-    db.put("a", {"n": 1}, ttl=5)
+    db.put("a", {"n": 1}, ttl=5000)
     db.put_batch([{"n": i} for i in range(50)])
     assert db.query({"n": 1}) and db.count({}) == 51 and db.cleanup() == 0 and len(db) == 51
     db.flush()

@@ -7,7 +7,7 @@ from microtetherdb import MicroTetherDB, DBLock
 from expect import raises
 
 for file in (False, True):
-    db = MicroTetherDB("th.db", in_memory=not file, ram_percentage=50)
+    db = MicroTetherDB("th.db", in_memory=not file, ram_percentage=50, lock_timeout=600)  # a busy machine may let a thread wait
     done = []
     failed = []
 
@@ -48,7 +48,7 @@ for file in (False, True):
         os.remove("th.db")
 
 # a purge counts what it removes: nothing that another thread puts meanwhile is missed
-db = MicroTetherDB(ram_percentage=50)
+db = MicroTetherDB(ram_percentage=50, lock_timeout=600)
 done = []
 
 

@@ -11,6 +11,17 @@ def raises(kind, part, function, *args, **kw):
     raise AssertionError("no %s, but %r" % (kind.__name__, got))
 
 
+async def until(condition):
+    """Let the loop run until `condition()` is true; returns whether it came to be. Counted in turns, so that a busy machine has the time it needs."""
+    import asyncio
+
+    for _ in range(3000):
+        if condition():
+            return True
+        await asyncio.sleep_ms(10)
+    return False
+
+
 class FakeTime:
     """Stands in for the module `time` inside `microtetherdb.clock`: ticks and a wall clock that step."""
 

@@ -23,7 +23,7 @@ if cut:
     fs = CutFS(root, cut)
     vfs.mount(fs, "/cut")
     root = "/cut"
-options = {"slot": FileSlot(root), "journal": root + "/ota.json", "board": "UNIX", "pause": 0.01, "timeout": 5}
+options = {"slot": FileSlot(root), "journal": root + "/ota.json", "board": "UNIX", "pause": 0.01, "timeout": 60}
 if key == "-":
     options["allow_unsigned"] = True
 else:
