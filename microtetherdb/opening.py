@@ -143,6 +143,7 @@ def open_store(cfg):
             "%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"]))
         )
     name = _name(cfg["filename"])
+    check_free(name, "filename")
     if name in lock.open_files:
         from .errors import DBLock
 
@@ -155,6 +156,13 @@ def open_store(cfg):
     except BaseException:
         lock.open_files.pop(name)
         raise
+
+
+def check_free(name, argument):
+    """Raise `ValueError` when a name is kept for the second file, or for a backup, of another database."""
+    for end in (".new", ".part"):
+        if name.endswith(end):
+            raise ValueError("%s: %s is a name that the database %s needs" % (argument, name, name[: -len(end)]))
 
 
 def open_persistent(cfg):

@@ -155,7 +155,7 @@ class RamStore(Store):
         except BaseException as e:
             return self._put_again(key, value, e)
         if self.mirror is not None:
-            self.mirror(key, value)
+            self.mirror.changed(((key, value),))
 
     def _put_again(self, key, value, error):
         if self._tree is not None:  # a new error, not an old one that is to be recovered from
@@ -207,8 +207,7 @@ class RamStore(Store):
             self._failed(e)
         self._mend(tree)
         if self.mirror is not None:
-            for i, key in enumerate(keys):
-                self.mirror(key, values[i])
+            self.mirror.changed(zip(keys, values))
 
     def _failed(self, error):
         # Take back what was done, at once if that can be.
@@ -248,13 +247,14 @@ class RamStore(Store):
             return self._delete_again(key, e)
 
     def _delete(self, key):
+        n = 1
         try:
             del self._tree[key]
         except KeyError:
-            return 0
+            n = 0
         if self.mirror is not None:
-            self.mirror(key, None)
-        return 1
+            self.mirror.changed(((key, None),))
+        return n
 
     def _delete_again(self, key, error):
         if self._tree is not None:
@@ -303,7 +303,6 @@ class RamStore(Store):
         old = self._tree
         before = self._stream
         self._scan = None
-        self.changed += 1
         self.get = tree.get
         self._stream = stream
         self._tree = tree
@@ -337,7 +336,9 @@ class RamStore(Store):
         if self._tree is None:
             self.recover()
         stream = self._stream.another()
-        self._replace(self._copied(None, stream, changes), stream)
+        tree = self._copied(None, stream, changes)
+        self.changed += 1
+        self._replace(tree, stream)
         self._left = self.quota // 3
 
     def close(self):

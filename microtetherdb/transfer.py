@@ -5,6 +5,8 @@ import os
 from micropython import const
 
 from . import keys, record
+from .errors import DBClosed, DBLock
+from .lock import full_path, open_files
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
@@ -13,51 +15,79 @@ _COMMIT = const(32)  # records between two commits of the copy
 def backup_steps(db, path):
     """Write a copy of the database to the file `path`, replacing an older one when it is complete.
 
-    Changes made meanwhile are in the copy, up to its end. Returns the number of records.
-    Raises `DBLock` when `path` is open as a database, `ValueError` for its own file, OSError.
+    Changes made meanwhile are in the copy, up to its end; when the database is emptied, the copy is begun anew. Returns the
+    number of records. What fails for the copy fails this call, never a change; nothing is left of it then.
+    Raises `DBLock` when `path` is open as a database or another backup of this one is running, `ValueError` for its own file
+    and for names that databases keep for themselves, OSError.
     """
-    from .lock import full_path, open_files
-    from .opening import open_persistent
+    from .opening import check_free
 
     if not isinstance(path, str):
         raise TypeError("path: str, not " + type(path).__name__)
     name = full_path(path)
-    if not path or path == "flash:" or name in open_files:
-        raise ValueError("path: %r is open, or not a file" % path)
-    part = name + ".part"
-    for old in (part, part + ".new"):
-        _remove(old)
-    store = db._store
-    copy, clock = open_persistent(
-        {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
-    )
-    open_files[name] = True
-    mirror = _Mirror(db, copy, clock)
+    if not path or path == "flash:" or name == db._name:
+        raise ValueError("path: %r is this database, or not a file" % path)
+    check_free(name, "path")
+    if name in open_files:
+        raise DBLock("path: %s is open already" % name)
+    if db._store.mirror is not None:
+        raise DBLock("a backup of this database is running already")
+    mirror = _Mirror(db, name)
     try:
         n = yield from mirror.run()
     finally:
-        store.mirror = None
-        open_files.pop(name)
-        copy.close()
-    os.rename(part, name)
+        mirror.end()
     return n
 
 
 class _Mirror:
     # Copies the tree in key order; what changes behind the place it has reached is changed in the copy too.
 
-    def __init__(self, db, copy, clock):
+    def __init__(self, db, name):
         self.db = db
-        self.copy = copy
-        self.clock = clock
+        self.name = name
+        self.store = db._store
         self.ram = db._store.ram
-        self.at = b""
+        self.copy = self.error = None
 
-    def changed(self, key, value):
-        if type(key) is str:
-            key = key.encode()
-        if key <= self.at:
-            self._put(key, value.encode() if type(value) is str else value)
+    def end(self):
+        # Let go of the files, and of the part that is there if it is not the whole copy. May be called again.
+        store = self.store
+        if store.mirror is self:
+            store.mirror = None
+        if not self.name:
+            return
+        try:
+            if self.copy is not None:
+                self.copy.discard()
+                self.copy = None
+            self._clear()
+        finally:
+            open_files.pop(self.name, None)
+            self.name = None
+
+    def _clear(self):
+        for end in (".part", ".part.new"):
+            try:
+                os.remove(self.name + end)
+            except OSError as e:
+                if e.args[0] != 2:  # ENOENT
+                    raise
+
+    def changed(self, changes):
+        # The copy's troubles are not the application's, whose change is done.
+        self.seen += 1
+        try:
+            for key, value in changes:
+                if type(key) is str:
+                    key = key.encode()
+                if key <= self.at:
+                    self._put(key, value.encode() if type(value) is str else value)
+        except BaseException as e:
+            self.error = e
+            self.store.mirror = None
+            if not isinstance(e, Exception):
+                raise
 
     def _put(self, key, raw):
         # A RAM database's time line ends with it: its TTLs are stamped anew, with entries.
@@ -76,8 +106,32 @@ class _Mirror:
         copy.apply(out)
 
     def run(self):
-        store = self.db._store
-        store.mirror = self.changed
+        from .opening import open_persistent
+
+        store = self.store
+        store.mirror = self
+        open_files[self.name] = True
+        self._clear()  # what a power cut left
+        part = self.name + ".part"
+        self.copy, self.clock = open_persistent(
+            {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
+        )
+        records = None
+        while records is None:
+            records = yield from self._all()
+        from .state import kept
+
+        self.copy.log.state = kept(self.db, self.clock if self.ram else self.db._clock, b"", True)
+        self.copy.commit(True)
+        self.copy.close()
+        os.rename(part, self.name)
+        return records
+
+    def _all(self):
+        # Returns None when something changed unseen: a purge, or what Ctrl-C got between a change and its copy.
+        store = self.store
+        self.at = b""
+        self.seen = store.changed
         n = records = 0
         for key, raw in store.scan():
             self.at = key
@@ -90,20 +144,12 @@ class _Mirror:
                 self.copy.commit()
             if n % _STEP == 0:
                 yield
-        from .state import kept
-
-        clock = self.clock if self.ram else self.db._clock
-        self.copy.log.state = kept(self.db, clock, b"", True)
-        self.copy.commit(True)
+                if store.mirror is not self:
+                    raise self.error or DBClosed("the database is closed")
+                if self.seen != store.changed:
+                    self.copy.clear(())
+                    return None
         return records
-
-
-def _remove(path):
-    try:
-        os.remove(path)
-    except OSError as e:
-        if e.args[0] != 2:  # ENOENT
-            raise
 
 
 def _lines(db):
