@@ -37,6 +37,8 @@ def __getattr__(name):
     path = __name__ + "." + name
     try:
         __import__(path)
-    except ImportError:
+    except ImportError as e:
+        if path not in str(e):
+            raise  # a module that this one needs is missing
         raise AttributeError(name)
     return sys.modules[path]

@@ -40,6 +40,9 @@ def _sort_out(args, kw):
         names = ("data", "ttl", "tags")
     else:
         names = ("data", "ttl", "tags", "_id")
+        if len(args) > 1 and not (args[1] is None or args[1].__class__ in (int, float)):
+            kind = type(args[1]).__name__
+            raise TypeError("key: str, not %s (before data), or ttl: seconds, not %s (after data)" % (type(args[0]).__name__, kind))
     if len(args) > len(names):
         raise TypeError("put: at most %d positional arguments" % len(names))
     for name, value in zip(names, args):

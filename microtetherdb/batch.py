@@ -30,7 +30,7 @@ def _one_tags(tags):
 def put_batch(db, items, ttls=None, tags=None):
     """Store many documents at once, all or none; returns their keys.
 
-    An item is a document, or a tuple (key, document). `ttls`, `tags`: one for all, or a
+    An item is a document, or a tuple (key, document); TTLs and tags do not go into it. `ttls`, `tags`: one for all, or a
     list with one for each. Raises as `put` does, naming the item, and stores nothing then.
     """
     if ttls is None and tags is None and not db._linked and items.__class__ is list:
@@ -65,8 +65,8 @@ def _plain(items, kinds=record.KINDS[str], check=record.check_plain, dumps=json.
         if same:
             try:
                 for k in shape:
-                    if kinds[data[k].__class__]:
-                        int(data[k])
+                    if kinds[data[k].__class__] and not -1e38 < data[k] < 1e38:
+                        raise ValueError
             except KeyError:
                 same = False
         if not same:
@@ -119,7 +119,9 @@ def _put_any(db, items, ttls, tags):
         for i, item in enumerate(items):
             try:
                 key = None
-                if type(item) is tuple and len(item) == 2 and isinstance(item[0], str):
+                if isinstance(item, tuple):
+                    if len(item) != 2:
+                        raise TypeError("(key, document), not a tuple of %d" % len(item))
                     key, item = item
                     raw_key = keys.stored(key)
                 if plain:

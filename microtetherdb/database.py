@@ -236,6 +236,12 @@ class MicroTetherDB:
 
         return monitor.line(self)
 
+    # For help(db), which shows what the class itself has.
+    _also = (
+        "keys values items update ttl expire put_batch delete_batch query find count explain delete_many update_many"
+        " create_index drop_index indexes cleanup flush stats check backup dump load, see dir(db)"
+    )
+
     # These cost an instance RAM once they are set.
     _open = False
     _session = None  # first part of generated keys

@@ -27,8 +27,11 @@ def _check(value, name, depth):
     if t is str or t is int or t is bool or value is None:
         return
     if isinstance(value, float):
-        if value - value != 0.0:
-            raise ValueError("%s: %r cannot be carried by JSON" % (name, value))
+        if not -1e38 < value < 1e38:
+            # The digits that are written for those next to the largest are read as infinity.
+            x = value if value - value else float(json.dumps(value))
+            if x - x:
+                raise ValueError("%s: %r cannot be carried by JSON" % (name, value))
         return
     if depth >= _MAX_DEPTH:
         raise ValueError("%s: nested deeper than %d" % (name[:40], _MAX_DEPTH))

@@ -19,6 +19,8 @@ _BIT = const(0x20000000)
 _MASK = const(0x1FFFFFFF)
 _CHUNK = const(1024)
 _ENOENT = const(2)
+_ENOSPC = const(28)
+_EISDIR = const(21)
 _PIECE = const(512)  # bytes of a PAD frame, at most
 _NEAR = const(1500)  # a commit of the log's own begins so many bytes before the end of a block, for the tree's last pages
 _LEAST = const(4096)  # bytes that are worth a commit
@@ -68,10 +70,23 @@ class FileMedium(Files):
         if self._found is None and header(self, self._new) is None:
             if not create:
                 raise OSError(_ENOENT)
+            folder = self._folder()
             try:
-                self._size(self._folder())  # which file system this is
+                self._size(folder)  # which file system this is
             except OSError:
                 pass  # FAT does not know "."
+            if self._is_folder(path):
+                raise OSError(_EISDIR)
+            if "/" in path and not self._is_folder(folder):
+                raise OSError(_ENOENT)
+
+    def _is_folder(self, path):
+        try:
+            return self._do(os.stat, path)[0] & 0x4000
+        except OSError as e:
+            if e.args[0] != _ENOENT:
+                raise
+            return 0
 
     def recovery(self):
         """Return the module with this medium's part of recovery."""
@@ -168,8 +183,8 @@ class FileMedium(Files):
             return True
         if self.end - _HEADER - log.live <= 512 or not log.last:
             return False
-        if log.grown:
-            return False  # only behind a commit
+        if log.grown or self._main != self._bit:
+            return False  # only behind a commit, and when the second file's name is free
         if self.end > self._written:
             self.sync()  # a mark of `filerecovery`
         self._see()
@@ -203,7 +218,7 @@ class FileMedium(Files):
 
     def release(self, log):
         """A commit is durable: an older file that was drained before it goes."""
-        if self._done:
+        if self._done or self._old < 0 and self._main != self._bit:
             self._replace()
         if self._wanted:
             self.begin(log)
@@ -214,14 +229,20 @@ class FileMedium(Files):
         self._close_reader(0)
         self._close_reader(1)
         self._close_out()
-        self._do(os.rename, self._new, self._path)
-        self._main = self._bit
         self._old = -1
-        self._cut = 0
+        self._cut = self._seen = 0
+        self.checkpoint_due = False
+        try:
+            self._do(os.rename, self._new, self._path)
+        except OSError as e:
+            if e.args[0] != _ENOSPC:
+                raise
+            return  # with the next commit, or when it is opened
+        if self.held is not None and len(self.held) > 3:
+            self.held.pop(2).close()  # the file that has gone
+        self._main = self._bit
         self._free = None
         self._space()
-        self._seen = 0
-        self.checkpoint_due = False
 
     def _plan(self, log):
         # When to compact: when three quarters of the file are dead, sooner if the file system is small.

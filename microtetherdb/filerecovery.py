@@ -63,14 +63,14 @@ def reopen(medium):
         medium._main = _BIT
         medium._start(1, 0, 0)
         return False
+    path = medium._path
     if main is None:
-        # Between removal and renaming, on a file system whose rename is both.
-        medium._close_reader(new[0] & 1)
-        medium._do(os.rename, medium._new, medium._path)
-        main = new
-        new = None
+        # Between removal and renaming, on a file system whose rename is both; `settle` renames it, if it is whole.
+        main, new, path = new, None, medium._new
     medium._main = (main[0] & 1) << 29
-    _view(medium, medium._path, main[0])
+    if path is medium._new:
+        medium._main ^= _BIT
+    _view(medium, path, main[0])
     if new is not None:
         if new[0] != main[0] + 1 or new[1] != main[0]:
             raise DBCorrupt("%s does not belong to %s" % (medium._new, medium._path))
@@ -117,7 +117,10 @@ def seq_at(medium, pos):
 def chain(medium, span, commit):
     """The newest commit needs `span` more files."""
     if span and medium._old < 0:
-        raise DBCorrupt("%s continues a file that is missing" % medium._path)
+        path = medium._path
+        raise DBCorrupt(
+            "%s continues a file that is missing" % (path if medium._main == medium._bit else "%s without %s" % (medium._new, path))
+        )
     medium._span = span or commit & _BIT != medium._bit
 
 
@@ -153,7 +156,7 @@ def settle(medium, last_end, checkpoint, torn):
         medium._old = -1
         medium._cut = 0
         medium._written = medium._seen = medium.end = medium._size(medium._path)
-    if medium._old >= 0 and not medium._span:
+    if medium._main != medium._bit and (medium._old < 0 or not medium._span):
         medium._replace()
     medium._aim()
     if not last_end:

@@ -6,6 +6,7 @@ opened anew after a commit where the file system needs it (it sees the file as i
 """
 
 import os
+import sys
 import time
 from binascii import crc32
 from struct import pack_into, unpack_from
@@ -31,10 +32,14 @@ _FULL = (_ENOSPC, 36)  # ENAMETOOLONG: what littlefs says when it has no room fo
 len = len  # see database.py: a look-up by hash instead of a search
 
 
+_package = sys.modules["microtetherdb"]  # its attributes are modules, loaded when they are first asked for
+
+
 class Files:
     """`path`: of the first file; the second is `path` + ".new". `buffer`: bytes of frames that wait in RAM for a commit."""
 
     posix = False  # True on a computer's file system: it has a cache, so that reading more costs nothing and deltas gain nothing
+    held = None  # what is held of the file against other processes, see places.py
     syncs = bytes_written = bytes_read = 0
     _out = None  # for appending
     _free = None  # bytes, if known
@@ -300,6 +305,8 @@ class Files:
         if not self._written:
             self._close(self._open_file(path, "wb"))
             self._size(path)
+            if self.held is not None and self.posix:
+                _package.places.hold(self.held, path)
         self._out = self._open_file(path, "r+b")
         self._out_pos = 0
 

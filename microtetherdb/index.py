@@ -34,7 +34,13 @@ _MOVES = const(64)  # so many at least are kept for queries that are open
 
 
 class Index:
-    """An index on `path`: `prefix` of its entries, `flags`, and whether it is complete."""
+    """An index on `path`: `prefix` of its entries, `flags`, and whether it is complete.
+
+    `flags` are set while a change list is built, which may be refused: they may say more than the catalogue does, never less.
+    """
+
+    stored = None  # the flags of the catalogue, if known
+    noted = None  # (change list, flags that it stores)
 
     def __init__(self, path, number, flags, ready):
         self.path = path
@@ -50,7 +56,7 @@ class Index:
         return CATALOGUE + self.path.encode(), bytes((READY if self.ready else BUILDING, self.number, self.flags))
 
     def entries(self, doc):
-        """Return the encoded values (a set of bytes) of a document, noting new flags in `seen`."""
+        """Return the encoded values (a set of bytes) of a document, adding to the flags."""
         parts = self.parts
         if type(doc) is dict and len(parts) == 1:
             v = doc.get(parts[0])
@@ -194,12 +200,25 @@ def changes(db, key, old_raw, new_raw, out):
         old = None if old_raw is None else _document(old_raw)
         new = None if new_raw is None else _document(new_raw)
         for index in db._indexes.values():
-            flags = index.flags
             before = () if old_raw is None else index.entries(old)
             after = () if new_raw is None else index.entries(new)
             _difference(index, db, key, before, after, out)
-            if index.flags != flags:
-                out.append(index.catalogue())
+            if index.flags != index.stored and new_raw is not None:  # what only deletes goes on when the medium is full
+                _note(index, db, out)
+
+
+def _note(index, db, out):
+    # Only a list that was applied has stored the flags: look, whatever became of the last one.
+    flags = index.flags
+    if index.noted is not None and index.noted[0] is out and index.noted[1] == flags:
+        return
+    key, value = index.catalogue()
+    if db._store.get(key) == value:
+        index.stored = flags
+        index.noted = None
+    else:
+        out.append((key, value))
+        index.noted = out, flags
 
 
 def _changes(index, db, key, old_raw, new_raw, out):

@@ -7,18 +7,18 @@ from .errors import QueryError
 from .index import BUILDING, CATALOGUE, READY, STEP, Index, paced, reclaim, some
 from .lifecycle import commit
 from .lock import hold
-from .path import split
+from .path import fields, split
 
 _PATH = const(100)  # bytes
 _IDS = const(255)
 
 
 def _check_path(path):
-    parts = split(path)
+    fields(path, "path")
     if len(path.encode()) > _PATH:
         raise QueryError("path: at most %d bytes" % _PATH)
-    if path == "tags" or path == "_tags" or parts[0].startswith("$"):
-        raise QueryError("no index on %s: tags are indexed always, operators never" % path)
+    if path == "tags" or path == "_tags":
+        raise QueryError("no index on %s: tags are indexed always" % path)
 
 
 def _begin(db, path):

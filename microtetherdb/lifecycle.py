@@ -4,7 +4,7 @@ import sys
 import time
 from micropython import const
 
-from . import lock, methods, record
+from . import database, lock, methods, record
 from .lock import hold
 
 _PAGES = const(1)  # written in one piece of a flush in the background
@@ -15,11 +15,35 @@ _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
 
 def start(db, args, kw):
     """Open the store and set up the database's state."""
+    if db.__class__ is not database.MicroTetherDB:
+        methods.inherited(database.MicroTetherDB)
     opening = methods.module("opening")
     cfg = opening.resolve(args, kw)
     db._lock = lock.allocate_lock()
     db._timeout = cfg["lock_timeout"]
-    store, db._clock, db._name = opening.open_store(cfg)
+    place = [False]
+    store = None
+    try:
+        store, clock, name = opening.open_store(cfg, place)
+        _set_up(db, cfg, store, clock, name)
+    except BaseException:
+        db._open = False
+        try:
+            if store is not None and not store.ram:
+                store.log.medium.close()
+        finally:
+            lock.release(place)
+        raise
+    core = sys.modules.get("asyncio.core")
+    if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
+        methods.module("task").attach(db, cfg["event_loop"])
+    if "file_cache" not in cfg:  # a computer has RAM for them
+        methods.unload("opening", "recovery", "filerecovery", "regionrecovery")
+
+
+def _set_up(db, cfg, store, clock, name):
+    db._clock = clock
+    db._name = name
     db._keys_made = 0
     db._expiry = None
     db._indexes = None
@@ -44,11 +68,6 @@ def start(db, args, kw):
         db._set = store.put
     store.on_full = lambda: expire(db, 0)
     db._open = True
-    core = sys.modules.get("asyncio.core")
-    if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
-        methods.module("task").attach(db, cfg["event_loop"])
-    if "file_cache" not in cfg:  # a computer has RAM for them
-        methods.unload("opening", "recovery", "filerecovery", "regionrecovery")
 
 
 def begin_expiry(db, store=None):
@@ -84,7 +103,7 @@ def stop(db):
         try:
             store.close()
         finally:
-            lock.open_files.pop(db._name, None)
+            lock.release(lock.open_files.get(db._name, lock.NOWHERE))
     if db._task is not None:
         from . import task
 

@@ -23,7 +23,17 @@ except ImportError:  # firmware without threads
 
 HOME = get_ident()  # the thread that imports the package; an event loop belongs to it
 
-open_files = {}  # the places that are open in this process: full paths and devices, each True
+# The places that are open in this process (places.py): name -> [whether it is open, what is held against other processes ...].
+open_files = {}
+places = allocate_lock()  # for changes of it
+NOWHERE = [False]
+
+
+def release(place):
+    """Let go of a place. That it is open no more is one step, which nothing can break off."""
+    place[0] = False
+    while len(place) > 1:
+        place.pop().close()
 
 
 def full_path(path):

@@ -31,7 +31,8 @@ def update_many(db, q, changes):
     leaves this one as it was and those before it changed.
     """
     n = 0
-    for key, _ in _to_update(db, q, changes):
+    cursor, changes = _to_update(db, q, changes)
+    for key, _ in cursor:
         n += db.update(key, changes)
     return n
 
@@ -39,10 +40,11 @@ def update_many(db, q, changes):
 def _to_update(db, q, changes):
     from . import update
 
+    changes = update.parsed(changes)
     paths = update.check(changes)
     # An index whose entries move under the walk is not used: key order needs no memory.
     without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
-    return Cursor(db, Query(_given(q), fields=()), True, without)
+    return Cursor(db, Query(_given(q), fields=()), True, without), changes
 
 
 def _touches(a, b):
@@ -56,4 +58,5 @@ async def delete_many_async(db, q):
 
 async def update_many_async(db, q, changes):
     """As `update_many`, sharing the event loop."""
-    return await each(_to_update(db, q, changes), lambda m: db.update(m[0], changes))
+    cursor, changes = _to_update(db, q, changes)
+    return await each(cursor, lambda m: db.update(m[0], changes))

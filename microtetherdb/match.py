@@ -7,7 +7,7 @@ from .comparison import equal
 from .errors import QueryError
 from .operand import bad, check, is_operators, is_regex, searcher, whole_number
 from .operators import conditions
-from .order import MISSING, ORDERED, loads, whole
+from .order import MISSING, ORDERED
 from .path import split
 from .predicate import any_of, conjunction, on_field, on_path, on_tags
 
@@ -171,8 +171,9 @@ def compile(q):
     if isinstance(q, Filter):
         return q
     if isinstance(q, str):
-        try:
-            q = loads(whole(q))
-        except ValueError:
-            raise QueryError("filter: not whole JSON: " + q[:40])
-    return Filter({} if q is None else q)
+        from .jsontext import given
+
+        q = given("filter", q)
+    elif q is None:
+        q = {}
+    return Filter(q)

@@ -24,6 +24,18 @@ _WHERE = (
     ("batch", ("put_batch", "delete_batch")),
 )
 
+# Those that also share the event loop.
+_ASYNC = (
+    "cleanup_async", "check_async", "backup_async", "dump_async", "load_async", "query_async", "count_async",
+    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async",
+)  # fmt: skip
+
+
+def _names(db):
+    # Never called: `dir(db)` tries the names that the firmware knows, and text in a tuple is none.
+    db.cleanup_async, db.check_async, db.backup_async, db.dump_async, db.create_index_async, db.drop_index_async
+
+
 _found = {}  # name: function(db, ...). Replaced, never changed: the other core may be reading it
 _loading = allocate_lock()
 _package = sys.modules["microtetherdb"]
@@ -48,36 +60,53 @@ def unload(*names):
 def bind(db, name):
     """Return the method `name` of `db`; raises `AttributeError` for an unknown name.
 
-    A module has the method as a function, or its steps as a generator `name_steps`: then there
-    is also `name_async`, which shares the event loop.
+    Its module is loaded with the first call: `dir(db)` asks for every name that there is.
     """
-    function = _found.get(name)
-    if function is None:
-        function = _find(name)
+    function = _found.get(name) or _lazy(name)
     return lambda *args, **kw: function(db, *args, **kw)
 
 
-def _find(name):
-    global _found
-    base = name[:-6] if name.endswith("_async") else name
+def _lazy(name):
+    base = name[:-6] if name in _ASYNC else name
     for where, names in _WHERE:
         if base in names:
-            m = module(where)
-            function = getattr(m, name, None)
-            if function is None and hasattr(m, base + "_steps"):
-                function = _in_steps(getattr(m, base + "_steps"), base is name)
-            if function is not None:
-                found = _found.copy()
-                found[name] = function
-                _found = found
-                return function
+            return lambda *args, **kw: (_found.get(name) or _find(where, base, name))(*args, **kw)
     raise AttributeError("'MicroTetherDB' object has no attribute '%s'" % name)
+
+
+def _find(where, base, name):
+    # A module has the method as a function, or its steps as a generator `name_steps`.
+    global _found
+    m = module(where)
+    function = getattr(m, name, None) or _in_steps(getattr(m, base + "_steps"), base is name)
+    found = _found.copy()
+    found[name] = function
+    _found = found
+    return function
 
 
 def _in_steps(generator, at_once):
     steps = module("steps")
     run = steps.finish if at_once else steps.share
-    return lambda db, *args, **kw: run(db, generator(db, *args, **kw))
+
+    def method(*args, **kw):
+        try:
+            g = generator(*args, **kw)
+        except TypeError as e:  # of its arguments: it has not begun
+            raise TypeError(str(e).replace("_steps", ""))
+        return run(args[0], g)
+
+    return method
+
+
+def inherited(cls):
+    """Give the class all methods, for a class derived from it: `super()` does not ask `__getattr__`."""
+    if not hasattr(cls, "query"):
+        for name in _ASYNC:
+            setattr(cls, name, _lazy(name))
+        for _, names in _WHERE:
+            for name in names:
+                setattr(cls, name, _lazy(name))
 
 
 # An import statement inside a method costs as much as half a put: `database` calls these two by its own names.

@@ -24,6 +24,7 @@ import microtetherdb.frames
 import microtetherdb.index
 import microtetherdb.indexing
 import microtetherdb.indexscan
+import microtetherdb.jsontext
 import microtetherdb.keys
 import microtetherdb.lifecycle
 import microtetherdb.lock

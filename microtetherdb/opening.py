@@ -75,6 +75,8 @@ def resolve(args, kw):
             raise TypeError("unknown argument: " + name)
         _check(name, given[name])
     out.update(given)
+    # Whoever names a file and says no more about where the data is may believe that it is there.
+    out["unused"] = len(args) < 2 and "in_memory" not in kw and (args or "filename" in kw)
     if "btree_cachesize" not in kw and len(args) <= 8 and hasattr(b, "FILE_CACHE"):
         out["file_cache"] = b.FILE_CACHE
     return out
@@ -114,14 +116,17 @@ def _check_number(name, value):
                 raise ValueError("%s: %r is not within %s to %s" % (name, value, low, high))
 
 
-def open_store(cfg):
-    """Return (store, clock, name) for a resolved configuration.
+def open_store(cfg, place):
+    """Return (store, clock, name) for a resolved configuration. `place`: see `places.claim`.
 
     Raises `DBLock` when the file is open already, `DBCorrupt` and `DBFull` as the page log
     finds it.
     """
+    try:
+        __import__("btree")
+    except ImportError:
+        raise ImportError("this firmware has no module btree, which microtetherdb needs")
     pagesize = cfg["btree_pagesize"]
-    quota = 0
     if cfg["in_memory"]:
         import gc
 
@@ -134,49 +139,44 @@ def open_store(cfg):
                 # Key and value of exactly this size break Berkeley DB's page split (docs/format.md), but not in our images.
                 bad = 0 if _mended() else (pagesize - 20) // 2 - 14
                 store = RamStore(RamStream(pagesize), pagesize, quota, bad)
-                return store, Clock(), "RAM"
             except MemoryError:
-                pass
-        import microtetherdb
-
-        microtetherdb.on_warning(
-            "%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"]))
-        )
-    name = _name(cfg["filename"])
-    check_free(name, "filename")
-    if name in lock.open_files:
-        from .errors import DBLock
-
-        raise DBLock(name + " is open already")
-    lock.open_files[name] = True
-    if isinstance(cfg["filename"], str):
+                store = None
+            if store is not None:
+                if cfg["unused"]:
+                    _warn("%s is not used, the data is in RAM: in_memory is True; to keep it say in_memory=False" % (cfg["filename"],))
+                return store, Clock(), "RAM"
+        _warn("%d bytes of RAM are not enough for an in-memory database; using %s" % (quota, _name(cfg["filename"])))
+    target = cfg["filename"]
+    name = _name(target)
+    if isinstance(target, str):
         cfg["filename"] = name  # the program may go to another folder
-    try:
-        return open_persistent(cfg) + (name,)
-    except BaseException:
-        lock.open_files.pop(name)
-        raise
+    methods.module("places").claim(name, place)
+    store, clock = open_persistent(cfg)
+    return store, clock, name
 
 
-def check_free(name, argument):
-    """Raise `ValueError` when a name is kept for the second file, or for a backup, of another database."""
-    for end in (".new", ".part"):
-        if name.endswith(end):
-            raise ValueError("%s: %s is a name that the database %s needs" % (argument, name, name[: -len(end)]))
+def _region():
+    b = board()
+    region = b.region() if b is not None else None
+    if region is None:
+        raise ValueError("filename: this board has no database region for 'flash:'")
+    return region
 
 
 def open_persistent(cfg):
-    """Return (store, clock) on the page log of `cfg["filename"]`."""
+    """Return (store, clock) on the page log of `cfg["filename"]`. An OSError of a file names it."""
     target = cfg["filename"]
     if target == "flash:":
-        b = board()
-        target = b.region() if b is not None else None
-        if target is None:
-            raise ValueError("filename: this board has no database region for 'flash:'")
-    log = methods.module("pagelog").open(
-        target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
-    )
+        target = _region()
     try:
+        log = methods.module("pagelog").open(
+            target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
+        )
+    except OSError as e:
+        raise OSError(e.args[0], target) if isinstance(target, str) else e
+    try:
+        if log.medium.posix:
+            log.medium.held = lock.open_files.get(target)
         cachesize = cfg["btree_cachesize"]
         if "file_cache" in cfg and log.medium.posix:
             cachesize = max(cachesize, cfg["file_cache"])
@@ -188,12 +188,20 @@ def open_persistent(cfg):
     return store, clock
 
 
+def _warn(message):
+    import microtetherdb
+
+    microtetherdb.on_warning(message)
+
+
 def _mended():
     # Our images mend Berkeley DB's page split in ports/btree.
     return getattr(board(), "BTREE_MENDED", False)
 
 
 def _name(filename):
+    if filename == "flash:" or filename is getattr(board(), "device", board):
+        return "flash:"
     if not isinstance(filename, str):
         return "device %d" % id(filename)
-    return filename if filename == "flash:" else lock.full_path(filename)
+    return methods.module("places").canonical(filename)

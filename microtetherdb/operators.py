@@ -53,15 +53,19 @@ def _contains(x, c):
 
 def _all(x, c):
     out = []
+    elements = 0
     for m in array("$all", x):
         if is_regex(m):
             out.append((False, searcher(m), False))
         elif isinstance(m, dict) and is_operators(m):
             if len(m) != 1 or "$elemMatch" not in m:
                 bad("$all", "members are values or $elemMatch")
+            elements += 1
             out.extend(_elem_match(m["$elemMatch"], c))
         else:
             out.extend(comparison.eq(m, c))
+    if elements and elements < len(x):
+        bad("$all", "members are values, or all of them $elemMatch")
     return out or [comparison.NEVER]
 
 

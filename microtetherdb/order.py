@@ -185,7 +185,7 @@ def entry(value):
 
 
 def loads(text):
-    """Parse JSON (str or bytes) keeping the order of fields: dicts on CPython, else OrderedDict.
+    """Parse stored JSON (str or bytes) keeping the order of fields: dicts on CPython, else OrderedDict. From outside: see `jsontext`.
 
     MicroPython's parser makes plain dicts, which have no order. It is given `[{},"name",value` for
     each `{"name":value`: lists that begin with a dict are documents, all others arrays.
@@ -210,19 +210,6 @@ def loads(text):
                 n -= 1
             inside = (len(part) - n) & 1
     return _documents(json.loads('"'.join(parts)))
-
-
-def whole(text):
-    """Return `text`, a str of JSON from outside. Raises `ValueError` when its end is missing.
-
-    MicroPython's parser closes what is open at the end of its input, so that a text that was cut off passes for a shorter
-    document. One more bracket is an error behind a whole text only.
-    """
-    try:
-        json.loads(text + "]")
-    except ValueError:
-        return text
-    raise ValueError("cut off: " + text[-40:])
 
 
 def _documents(value):

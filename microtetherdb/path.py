@@ -26,6 +26,18 @@ def split(path):
     return parts
 
 
+def fields(path, of):
+    """As `split`, for a path that names fields: no step begins with $. `of`: for errors."""
+    try:
+        parts = split(path)
+    except QueryError as e:
+        raise QueryError("%s: %s" % (of, e))
+    for step in parts:
+        if step.startswith("$"):  # MongoDB's positional operators $, $[], $[name] too
+            raise QueryError("%s: %s: field names do not begin with $" % (of, path))
+    return parts
+
+
 def walk(value, parts, i, found):
     """Call `found(leaf, whole)` for what is at `parts[i:]` below a dict, until it returns True.
 

@@ -87,6 +87,7 @@ class _Parser:
             bad("groups nested deeper than %d" % _DEPTH)
         alts = [[]]
         while True:
+            self.skip()
             c = self.peek()
             if c == "" or c == ")":
                 return alts
@@ -94,24 +95,26 @@ class _Parser:
             if c == "|":
                 alts.append([])
                 continue
-            if "x" in self.flags:
-                if c in " \t\n\r\f\v":
-                    continue
-                if c == "#":
-                    while self.peek() not in ("", "\n"):
-                        self.at += 1
-                    continue
-            item = self.item(c, depth)
-            if item is not None:
-                alts[-1].append(self.quantified(item))
+            alts[-1].append(self.quantified(self.item(c, depth)))
+
+    def skip(self):
+        # Comments and, with `x`, white space: also before a quantifier.
+        extended = "x" in self.flags
+        while True:
+            if self.eat("(?#"):
+                while self.need("a comment") != ")":
+                    pass
+            elif extended and self.eat("#"):
+                while self.peek() not in ("", "\n"):
+                    self.at += 1
+            elif extended and self.at < len(self.text) and self.peek() in " \t\n\r\f\v":
+                self.at += 1
+            else:
+                return
 
     def item(self, c, depth):
         if c == "(":
             if self.eat("?"):
-                if self.eat("#"):
-                    while self.need("a comment") != ")":
-                        pass
-                    return None
                 if self.eat("P<") or (self.peek() == "<" and self.text[self.at + 1 : self.at + 2] not in ("=", "!")):
                     while self.need("a group's name") != ">":
                         pass
@@ -155,10 +158,9 @@ class _Parser:
                 n = 2 if e == "x" else 4
                 digits = self.text[self.at : self.at + n]
                 self.at += n
-            try:
-                code = int(digits, 16)
-            except ValueError:
-                bad("\\%s without hexadecimal digits" % e)
+            code = int(digits, 16) if digits and not digits.strip("0123456789abcdefABCDEF") else _TOP
+            if code >= _TOP:
+                bad("\\%s without the hexadecimal digits of a character" % e)
         elif "0" <= e <= "9":
             bad("back references are not supported")
         elif "a" <= low <= "z":
@@ -208,6 +210,7 @@ class _Parser:
 
     def quantified(self, item):
         while True:
+            self.skip()
             c = self.peek()
             if c == "*":
                 least, most = 0, None
@@ -234,7 +237,7 @@ class _Parser:
                 bad("nothing to repeat before " + c)
             if self.eat("+"):
                 bad("possessive quantifiers are not supported")
-            if item[0] == LOOP and c != "?" or self.peek() in ("*",):
+            if item[0] == LOOP:
                 bad("multiple repeat")
             self.eat("?")  # lazy or greedy does not matter: only whether there is a match
             item = (LOOP, item, least, most)

@@ -20,7 +20,7 @@ def _number(step, op, path):
 def parent(doc, parts, op, path, make, arrays=True):
     """Return the dict or list that holds the last step, made when `make`; None when it is not there.
 
-    Unless `arrays`, a path into an array is an error.
+    Unless `arrays`, a path into an array is an error. One through any other value is, but for `$unset`.
     """
     here = doc
     for step in parts[:-1]:
@@ -41,9 +41,9 @@ def parent(doc, parts, op, path, make, arrays=True):
                     return None
                 below = here[step] = {}
         if not isinstance(below, (dict, list)):
-            if not make:
+            if op == "$unset":
                 return None
-            bad(op, "%s: cannot make a field in %r" % (path, below))
+            bad(op, "%s: no field can be in %s" % (path, type(below).__name__))
         if not arrays and isinstance(below, list):
             bad(op, "does not reach into arrays: " + path)
         here = below

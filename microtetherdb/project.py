@@ -1,7 +1,7 @@
 """Projection: the `fields` argument of queries."""
 
 from .errors import QueryError
-from .path import split
+from .path import fields as _fields
 from .order import kind
 
 
@@ -29,12 +29,7 @@ def compile(fields):
     tree = {}
     for path in fields:
         node = tree
-        try:
-            parts = split(path)
-        except QueryError as e:
-            raise QueryError("fields: %s" % e)
-        if any(step.startswith("$") for step in parts):
-            raise QueryError("fields: %s: no step begins with $" % path)
+        parts = _fields(path, "fields")
         for step in parts[:-1]:
             node = node.setdefault(step, {})
             if node is None:

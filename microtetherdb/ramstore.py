@@ -126,19 +126,19 @@ class RamStore(Store):
             from .errors import Closed
 
             Closed().put(None, None)
-        if not BTREE_MENDED:
-            tree.clean()
         if not _whole(tree):
             # A page was split and the one above it does not know: all keys are there still, one behind the other.
             stream = self._stream.another()
             tree = self._copied(tree, stream)
             self._stream = stream
             self._hurt = tree
-        if self._pending is not None:
-            try:
+        try:
+            if not BTREE_MENDED:
+                tree.clean()  # what was copied, too
+            if self._pending is not None:
                 self._take_back(tree, *self._pending)
-            except BaseException as e:
-                self._reraise(e)
+        except BaseException as e:
+            self._reraise(e)
         self._mend(tree)
 
     def put(self, key, value):

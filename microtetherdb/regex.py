@@ -7,7 +7,7 @@ automaton (K. Thompson, CACM 11(6), 1968) whose sets of states are remembered as
 Perl's syntax as far as it is regular: `. [] [^] [[:alpha:]] | () (?:) (?<name>) * + ? {m,n}` (also with `?`),
 `^ $ \\A \\z \\Z \\b \\B \\d \\D \\w \\W \\s \\S \\n \\r \\t \\f \\v \\xHH \\uHHHH`, `(?imsx)` at the start. Flags `i m s x`.
 Refused with `QueryError`: back references, look-around, possessive quantifiers, `\\p`, and
-what is longer than 256 characters or 300 states. MicroPython's `i` and `\\w` know ASCII letters only.
+what is longer than 256 characters or 300 states, or takes too much work. MicroPython's `i` and `\\w` know ASCII letters only.
 """
 
 from micropython import const
@@ -16,6 +16,9 @@ from .pattern import AT, GROUP, LOOP, SET, STATES, WORD, bad, parse
 
 _LENGTH = const(256)
 _REMEMBER = const(400)
+_COMPILE = const(3000)  # items built, repeats and all
+_WORK = const(100000)  # nodes visited besides _EACH for each character: what is found again in the table of states costs nothing
+_EACH = const(32)
 
 # Nodes of the automaton besides SET and AT.
 _SPLIT = const(4)
@@ -32,6 +35,8 @@ class Regex:
     def __init__(self, pattern, flags=""):
         if not isinstance(pattern, str):
             bad("takes a string")
+        if "\0" in pattern:
+            bad("pattern with a NUL; write \\x00")
         if len(pattern) > _LENGTH:
             bad("pattern of %d characters, at most %d" % (len(pattern), _LENGTH))
         if pattern.startswith("(?") and ")" in pattern:
@@ -45,7 +50,9 @@ class Regex:
         alts = parse(pattern, flags)
         self._fold = "i" in flags
         self._ops = []
+        self._left = _COMPILE
         self._begin = self._alternatives(alts, self._node((_MATCH,)))
+        self._left = _WORK
         self._whole = self._find_literals(alts)
         self._reset()
 
@@ -81,6 +88,11 @@ class Regex:
         ops.append(op)
         return len(ops) - 1
 
+    def _spend(self, n):
+        self._left -= n
+        if self._left < 0:
+            bad("too much work; ask for fewer repeats")
+
     def _alternatives(self, alts, to):
         begin = None
         for items in alts:
@@ -91,6 +103,7 @@ class Regex:
         return begin
 
     def _item(self, item, to):
+        self._spend(1)
         op = item[0]
         if op == GROUP:
             return self._alternatives(item[1], to)
@@ -148,6 +161,7 @@ class Regex:
                 return None
             elif _holds(op[2], before, c, last):
                 todo.append(op[1])
+        self._spend(len(seen))
         return out
 
     def _step(self, state, c, last):
@@ -181,6 +195,7 @@ class Regex:
         if self._whole is not None:
             anchored, literal = self._whole
             return text.startswith(literal) if anchored else literal in text
+        self._left = min(self._left, _WORK) + _EACH * len(text)
         state = self._first
         ends = text.endswith("\n")
         for c in text[:-1] if ends else text:
@@ -209,7 +224,7 @@ def _holds(what, before, c, last):
     if what == "A":
         return before == ""
     if what == "m":
-        return before == "" or before == "\n"
+        return before == "" or before == "\n" and c != ""
     if what == "z":
         return c == ""
     if what == "Z":

@@ -3,9 +3,10 @@
 from . import record
 from .errors import QueryError
 from .order import encode, loads
-from .path import split
+from .path import fields
 
 _EMPTY = b"\x08"  # an empty array sorts before null
+_NULL = b"\x10"
 
 
 def parse(spec):
@@ -24,8 +25,8 @@ def parse(spec):
         spec = list(spec.items())
     elif isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], str) and not isinstance(spec[1], str):
         spec = [spec]
-    if not isinstance(spec, (list, tuple)) or not spec or len(spec) > 32:
-        raise QueryError("sort: path, or list of up to 32 (path, 1 or -1)")
+    if not isinstance(spec, (list, tuple)) or not 0 < len(spec) <= 32:
+        spec = (None,)
     out = []
     for s in spec:
         direction = 1
@@ -36,63 +37,68 @@ def parse(spec):
         elif isinstance(s, (list, tuple)) and len(s) == 2:
             s, direction = s
         else:
-            raise QueryError("sort: path, or list of (path, 1 or -1)")
+            raise QueryError("sort: path, or list of up to 32 (path, 1 or -1)")
         if direction is True or direction is False or direction not in (1, -1):
             raise QueryError("sort: direction is 1 or -1, not %r" % (direction,))
-        try:
-            out.append((split(s), direction < 0))
-        except QueryError as e:
-            raise QueryError("sort: %s" % e)
+        out.append((fields(s, "sort"), direction < 0))
     return out
 
 
-def _key(doc, parts, descending):
-    # The smallest or largest value at a path, encoded.
-    if not isinstance(doc, dict):
-        return encode(None)
-    if len(parts) == 1:
-        v = doc.get(parts[0])
+def _joint(key, todo, out):
+    # Adds to `out` the keys (lists of codes) that an index on the paths of a sort has for one document: where they lead into one
+    # array, one key for each element. `todo`: (place in `key`, value, steps, the next of them). As path.walk goes, but a number
+    # leads to that element of an array and not into its documents too.
+    array = None
+    inside = []
+    for k, v, parts, i in todo:
+        while i < len(parts) and isinstance(v, dict):
+            v = v.get(parts[i])
+            i += 1
         if not isinstance(v, list):
-            return encode(v)
-    codes = []
-    _collect(doc, parts, 0, codes)
-    if not codes:
-        return encode(None)
-    return max(codes) if descending else min(codes)
+            key[k] = encode(v if i == len(parts) else None)
+            continue
+        if array is not None and v is not array:
+            raise QueryError("sort: %s and another path lead into two arrays" % ".".join(parts))
+        array = v
+        inside.append((k, parts, i))
+    if array is None:
+        out.append(key)
+        return
+    for v in array or (None,):
+        row = key.copy()
+        below = []
+        some = False
+        for k, parts, i in inside:
+            if i == len(parts):
+                row[k] = encode(v) if array else _EMPTY
+                some = True
+            elif parts[i].isdigit() and int(parts[i]) < len(array):
+                below.append((k, array[int(parts[i])], parts, i + 1))
+                some = True
+            else:
+                below.append((k, v if isinstance(v, dict) else None, parts, i))
+        if some or isinstance(v, dict):
+            _joint(row, below, out)
 
 
-def _collect(value, parts, i, codes):
-    # As path.walk goes, but a number leads to that element of an array and not into its documents too.
-    while i < len(parts):
-        step = parts[i]
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif not isinstance(value, list):
-            value = None
-        elif step.isdigit() and int(step) < len(value):
-            value = value[int(step)]
-        else:
-            for v in value:
-                if isinstance(v, dict):
-                    _collect(v, parts, i, codes)
-            return
-        i += 1
-    if not isinstance(value, list):
-        codes.append(encode(value))
-    elif value:
-        codes.extend(encode(v) for v in value)
-    else:
-        codes.append(_EMPTY)
+def _whole(doc, parts):
+    # What is at a path, or the first array on it, encoded.
+    for step in parts:
+        doc = doc.get(step) if isinstance(doc, dict) else None
+        if isinstance(doc, list):
+            break
+    return encode(doc)
 
 
 class Sorter:
-    """Collects records in order. Keeps the first `keep` of them only; 0 keeps all.
+    """Collects records in order. Keeps the first `keep` of them only; 0 keeps all. `whole`: an array counts as such.
 
     Insertion by bisection: stable, and records that would not be kept cost one comparison.
     MicroPython's own sort is not stable.
     """
 
-    def __init__(self, spec, keep):
+    def __init__(self, spec, keep, whole=False):
+        self._whole = whole
         self._spec = spec
         self._keep = keep
         self._keys = []
@@ -102,7 +108,17 @@ class Sorter:
         """Add `item`, which sorts where `doc` does, after those equal to it or, given `tie` (bytes), by this."""
         spec = self._spec
         keys = self._keys
-        new = [_key(doc, parts, desc) for parts, desc in spec]
+        if self._whole:
+            new = [_whole(doc, parts) for parts, _ in spec]
+        else:
+            new = [_NULL] * len(spec)
+            rows = []
+            _joint(new, [(k, doc, spec[k][0], 0) for k in range(len(spec))], rows)
+            if rows:
+                new = rows[0]
+                for row in rows:
+                    if self._before(row, new):
+                        new = row
         if tie is not None:
             new.append(tie)
         low = 0

@@ -31,8 +31,10 @@ class Tree:
         tree[_END] = b""
         try:
             del tree[key]
-        finally:
+        except KeyError:
             del tree[_END]
+            raise
+        del tree[_END]  # not after another error: the tree may be in pieces, and is recovered first
 
     def clean(self):
         """Remove what a delete that broke off may have left."""

@@ -4,12 +4,12 @@ import json
 import os
 from micropython import const
 
-from . import keys, record
+from . import keys, lock, record
 from .errors import DBClosed, DBLock
-from .lock import full_path, open_files
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
+_LINE = const(32768)  # characters of a record's text: 8192 bytes of JSON, its key and tags, white space and \u escapes
 
 
 def backup_steps(db, path):
@@ -17,21 +17,20 @@ def backup_steps(db, path):
 
     Changes made meanwhile are in the copy, up to its end; when the database is emptied, the copy is begun anew. Returns the
     number of records. What fails for the copy fails this call, never a change; nothing is left of it then.
-    Raises `DBLock` when `path` is open as a database or another backup of this one is running, `ValueError` for its own file
-    and for names that databases keep for themselves, OSError.
+    Raises `DBLock` when `path` is open as a database or another backup of this one is going on, `ValueError`, `DBFull`,
+    OSError.
     """
-    from .opening import check_free
+    from .places import canonical
 
     if not isinstance(path, str):
         raise TypeError("path: str, not " + type(path).__name__)
-    name = full_path(path)
-    if not path or path == "flash:" or name == db._name:
-        raise ValueError("path: %r is this database, or not a file" % path)
-    check_free(name, "path")
-    if name in open_files:
-        raise DBLock("path: %s is open already" % name)
+    if not path or path == "flash:":
+        raise ValueError("path: %r is not a file" % path)
     if db._store.mirror is not None:
-        raise DBLock("a backup of this database is running already")
+        raise DBLock("a backup of this database is going on")
+    name = canonical(path)
+    if name == db._name:
+        raise ValueError("path: %r is this database" % path)
     mirror = _Mirror(db, name)
     try:
         n = yield from mirror.run()
@@ -42,10 +41,12 @@ def backup_steps(db, path):
 
 class _Mirror:
     # Copies the tree in key order; what changes behind the place it has reached is changed in the copy too.
+    # What goes wrong with the copy ends the backup, never the change that the application makes.
 
     def __init__(self, db, name):
         self.db = db
         self.name = name
+        self.place = [False]
         self.store = db._store
         self.ram = db._store.ram
         self.copy = self.error = None
@@ -55,27 +56,20 @@ class _Mirror:
         store = self.store
         if store.mirror is self:
             store.mirror = None
-        if not self.name:
-            return
-        try:
-            if self.copy is not None:
-                self.copy.discard()
-                self.copy = None
-            self._clear()
-        finally:
-            open_files.pop(self.name, None)
-            self.name = None
+        if self.place[0]:
+            try:
+                if self.copy is not None:
+                    self.copy.discard()
+                self._clear()
+            finally:
+                lock.release(self.place)
 
     def _clear(self):
-        for end in (".part", ".part.new"):
-            try:
-                os.remove(self.name + end)
-            except OSError as e:
-                if e.args[0] != 2:  # ENOENT
-                    raise
+        _remove(self.name + ".part")
+        _remove(self.name + ".part.new")
 
     def changed(self, changes):
-        # The copy's troubles are not the application's, whose change is done.
+        # Each change list is one more in `store.changed`.
         self.seen += 1
         try:
             for key, value in changes:
@@ -107,25 +101,25 @@ class _Mirror:
 
     def run(self):
         from .opening import open_persistent
+        from .places import claim
+        from .state import kept
 
         store = self.store
         store.mirror = self
-        open_files[self.name] = True
+        claim(self.name, self.place)
         self._clear()  # what a power cut left
         part = self.name + ".part"
         self.copy, self.clock = open_persistent(
             {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
         )
-        records = None
-        while records is None:
-            records = yield from self._all()
-        from .state import kept
-
+        n = None
+        while n is None:
+            n = yield from self._all()
         self.copy.log.state = kept(self.db, self.clock if self.ram else self.db._clock, b"", True)
-        self.copy.commit(True)
-        self.copy.close()
+        self.copy.close(True)
+        _remove(self.name + ".new")  # of an older copy
         os.rename(part, self.name)
-        return records
+        return n
 
     def _all(self):
         # Returns None when something changed unseen: a purge, or what Ctrl-C got between a change and its copy.
@@ -150,6 +144,14 @@ class _Mirror:
                     self.copy.clear(())
                     return None
         return records
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError as e:
+        if e.args[0] != 2:  # ENOENT
+            raise
 
 
 def _lines(db):
@@ -186,28 +188,40 @@ def dump_steps(db, stream):
 def _load(db, stream):
     if not hasattr(stream, "readline"):
         raise TypeError("stream: an open text stream, not " + type(stream).__name__)
-    from .order import whole
+    from .jsontext import parse
 
     n = 0
     while True:
-        line = stream.readline()
-        if not line:
-            return n
-        if not line.strip():
-            continue
         try:
-            item = json.loads(whole(line))
-            db.put(key=item["_id"], data=item["data"], ttl=item.get("ttl"), tags=item.get("tags"))
-        except (ValueError, TypeError, KeyError) as e:
-            raise ValueError("stream: record %d: %s" % (n + 1, e))
+            line = stream.readline()
+            if not line:
+                return n
+            if not line.strip():
+                continue
+            if len(line) > _LINE:
+                raise ValueError("longer than %d characters" % _LINE)
+            item = parse(line)
+            keys.stored(item["_id"])  # put() would make a key for None
+            data = item["data"]
+        except (ValueError, TypeError, KeyError, MemoryError) as e:
+            _refuse(n, e)
+        try:
+            db.put(key=item["_id"], data=data, ttl=item.get("ttl"), tags=item.get("tags"))
+        except (ValueError, TypeError) as e:
+            _refuse(n, e)
         n += 1
         yield
+
+
+def _refuse(n, error):
+    # MicroPython's UnicodeError has no text.
+    raise ValueError("stream: record %d: %s" % (n + 1, str(error) or "not UTF-8"))
 
 
 def load(db, stream):
     """Put the records of `dump()` from a text stream; returns how many.
 
-    Raises `ValueError` naming the record that is malformed; those before it are stored.
+    Raises `ValueError` naming the record that is malformed, not UTF-8 or longer than 32768 characters; those before it are stored.
     """
     try:
         g = _load(db, stream)

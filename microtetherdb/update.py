@@ -7,21 +7,26 @@ paths with numeric steps into arrays. All of a change is applied or, with an err
 from . import record
 from .errors import QueryError
 from .operand import bad, is_operators
-from .order import MISSING, encode, kind, loads, whole
-from .path import split
+from .order import MISSING, encode, kind, loads
+from .path import fields, split
 from .place import copy, get, parent, put
 
 _OPERATORS = ("$set", "$unset", "$inc", "$mul", "$min", "$max", "$push", "$pull", "$addToSet", "$rename")
 _ARRAY = ("$push", "$pull", "$addToSet")  # in update_array.py
 
 
+def parsed(changes):
+    """Return changes that are given as JSON text as what it says, all others as they are."""
+    if isinstance(changes, str):
+        from .jsontext import given
+
+        changes = given("changes", changes)
+    return changes
+
+
 def check_changes(changes):
     """Return [(operator, path, operand)] of a change, checked; raises `QueryError`, `TypeError`."""
-    if isinstance(changes, str):
-        try:
-            changes = loads(whole(changes))
-        except ValueError:
-            raise QueryError("changes: not whole JSON: " + changes[:40])
+    changes = parsed(changes)
     if not isinstance(changes, dict):
         raise TypeError("changes: dict, not " + type(changes).__name__)
     out = []
@@ -64,29 +69,21 @@ def check(changes):
 
 
 def _add(op, path, x, out):
-    parts = split(path)
-    _check_steps(op, parts, path)
+    fields(path, op)
     if op == "$inc" or op == "$mul":
         if kind(x) != 2 or x - x != 0:
             bad(op, "takes a number for " + path)
     elif op == "$rename":
         if not isinstance(x, str):
             bad(op, "takes a path for " + path)
-        new = split(x)
+        fields(x, op)
         if x == path:
             bad(op, "source and target are both " + path)
-        _check_steps(op, new, x)
     elif op in _ARRAY:
         _array().check(op, x)
     if op != "$unset" and op != "$pull":
         _json(op, x, 0)
     out.append((op, path, x))
-
-
-def _check_steps(op, parts, path):
-    for step in parts:
-        if step.startswith("$"):  # MongoDB's positional operators $, $[], $[name] too
-            bad(op, "%s: field names do not begin with $" % path)
 
 
 def _array():
@@ -161,7 +158,7 @@ def _arithmetic(doc, parts, x, path, op):
     if old is MISSING:
         new = x if op == "$inc" else type(x)(0)
     elif kind(old) != 2:
-        bad(op, "%s is not a number but %r" % (path, old))
+        bad(op, "%s is not a number but %s" % (path, type(old).__name__))
     else:
         new = old + x if op == "$inc" else old * x
     if new - new != 0:

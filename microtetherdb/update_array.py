@@ -30,6 +30,10 @@ def _whole(modifier, x):
     return int(x)
 
 
+def _no_array(op, path, old):
+    bad(op, "%s is not an array but %s" % (path, type(old).__name__))
+
+
 def _array(doc, parts, path, op):
     # The array at a path, made when there is nothing.
     here = parent(doc, parts, op, path, True)
@@ -38,7 +42,7 @@ def _array(doc, parts, path, op):
         old = []
         put(here, parts[-1], old, op, path)
     if not isinstance(old, list):
-        bad(op, "%s is not an array but %r" % (path, old))
+        _no_array(op, path, old)
     return old
 
 
@@ -52,11 +56,10 @@ def _sorter(spec):
     from .sort import Sorter, parse
 
     if kind(spec) == 2 and spec in (1, -1):
-        # an array sorts as a whole here
-        return Sorter([(["v"], spec < 0)], 0), lambda v: {"v": [v] if isinstance(v, list) else v}
+        return Sorter([([], spec < 0)], 0, True)
     if not isinstance(spec, dict):
         bad("$push", "$sort takes 1, -1 or a document")
-    return Sorter(parse(spec), 0), lambda v: v
+    return Sorter(parse(spec), 0, True)
 
 
 def push(doc, parts, x, path, op):
@@ -69,9 +72,9 @@ def push(doc, parts, x, path, op):
     at = min(at, len(array))
     array[at:at] = values
     if "$sort" in more:
-        sorter, shown = _sorter(more["$sort"])
+        sorter = _sorter(more["$sort"])
         for v in array:
-            sorter.add(shown(v), v)
+            sorter.add(v, v)
         array[:] = sorter.items
     if "$slice" in more:
         n = _whole("$slice", more["$slice"])
@@ -117,7 +120,7 @@ def pull(doc, parts, x, path, op):
     if old is MISSING:
         return
     if not isinstance(old, list):
-        bad(op, "%s is not an array but %r" % (path, old))
+        _no_array(op, path, old)
     goes = _puller(x)
     old[:] = [v for v in old if not goes(v)]
 

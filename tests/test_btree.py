@@ -75,6 +75,30 @@ def test_stock_berkeley_db_is_sound_without_that_size(run, page):
         assert "OK" in run(text, board="stock", heap="16M", timeout=60)
 
 
+PAGES = [512, 1024, 2048, 4096]
+
+
+def orders(page, cache, file, board, safe=True):
+    """Return the script of keys that come and go in orders."""
+    stock = board == "stock"
+    return script("btree_orders.py", PAGE=page, CACHE=cache, FILE=file, STEPS=3000 if NIGHTLY else 150, SAFE=stock and safe, STOCK=stock)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("board", [*UNIX, "stock"])
+def test_keys_may_come_and_go_in_any_order(run, board, page, tmp_path):
+    """On stock firmware with what the library does there."""
+    for cache in (1, 16 * page, 1 << 20):
+        for file in (None, str(tmp_path / "orders.db")):
+            assert "OK" in run(orders(page, cache, file, board), board=board, heap="32M", timeout=900 if NIGHTLY else 60, path=[str(ROOT), ".frozen"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_stock_berkeley_db_alone_loses_keys_in_some_orders(run, page):
+    with pytest.raises(pytest.fail.Exception, match=r"status (-\d+|1) on stock"):
+        run(orders(page, 1, None, "stock", safe=False), board="stock", heap="32M", timeout=60)
+
+
 @pytest.mark.parametrize("kind", ["errors", "no_memory", "dropped", "flush"])
 @pytest.mark.parametrize("board", [*UNIX, "stock"])
 def test_errors_and_flushes_are_as_documented(run, board, kind):

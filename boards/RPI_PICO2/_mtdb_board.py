@@ -8,12 +8,17 @@ BTREE_MENDED = True  # by ports/btree: no record size has to be avoided
 
 _DATABASE = const(0x80000)  # bytes, checked against flash.csv by the build
 
+device = None  # of "flash:", the same each time: it tells that the region is open already
+
 
 def region():
     """Return the database region, the block device of "flash:"."""
-    import rp2
+    global device
+    if device is None:
+        import rp2
 
-    return rp2.Flash(start=0, len=_DATABASE)
+        device = rp2.Flash(start=0, len=_DATABASE)
+    return device
 
 
 def filesystem():

@@ -178,6 +178,9 @@ static int checked(const DB *db, int res) {
         }
         t->bt_pinned = NULL;
         t->bt_order = NOT;
+        if (t->bt_rdata.data == NULL) {
+            t->bt_rdata.size = 0; // __ovfl_get() goes on with the old size after a realloc() that failed
+        }
         if (errno == 0) {
             errno = EIO;
         }

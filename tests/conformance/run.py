@@ -79,6 +79,16 @@ def sorts():
         skip = case.get("skip", 0)
         limit = case.get("limit", 0)
         sorter = sort.Sorter(spec, skip + limit if limit else 0)
+        if "fails" in case:  # for what is in a document
+            for indexed in (False, True) if db is not None else ():
+                stored(case["docs"])
+                if indexed:
+                    db.create_index("a")
+                refused(case["fails"], lambda: db.query(None, sort=case["sort"]))
+            if db is not None:
+                db.drop_index("a")
+            refused(case["fails"], lambda: [sorter.add(doc, i) for i, doc in enumerate(case["docs"])])
+            continue
         for i, doc in enumerate(case["docs"]):
             sorter.add(doc, i)
         expect(sorter.items[skip:] == case["order"], case["sort"], case["docs"], "gives", sorter.items[skip:])

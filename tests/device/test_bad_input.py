@@ -51,6 +51,14 @@ BAD_WHOLE = [(E, v) for v in (-1, 1.5, "5", b"5", [5], {}, NAN, Thing(), -(1 << 
 BAD_PATH = [(E, v) for v in (None, 5, 1.5, True, b"n", ["n"], {}, Thing(), "", ".", "a..b", "a.", ".a", "p" * 500)]
 BAD_FIELDS = [(E, v) for v in (5, True, 1.5, "", b"n", [5], {"n": "x"}, {"a..b": 1}, [""], {"a": 1, "b": 0}, Thing())]
 BAD_SORT = [(E, v) for v in (5, 1.5, True, b"n", {"n": 0}, {"n": "up"}, [5], [("n", 2)], "", "a..b", {5: 1}, Thing(), [("n",)])]
+# texts that MicroPython's own parser takes for something else
+BAD_TEXT = [(E, v) for v in ("null", "7", '{"n":}', '{"n":1,}', '{,}', '{"n":01}', '{"n":1}x', '{"n":1}{}', '{"n" 1}', '{n:1}', '{"n":1,"n":2}', '{"n":"\\uZZZZ"}',
+                             '{"n":"\\x"}', '{"n":"a\nb"}', '{"n":+1}', '{"n":1.}', '{"n":nul}', '{"n":[1 2]}', '{"n":1', "{" * 20000, '{"n":' * 70)]  # fmt: skip
+BAD_CHANGES += BAD_TEXT
+BAD_FILTER += BAD_TEXT
+DOLLARS = [(Q, v) for v in ("$a", "a.$b", "a.$", "$.a")]
+BAD_SORT += DOLLARS + [(Q, ["n", "a.$b"]), (Q, {"a.$b": 1})]
+BAD_FIELDS += DOLLARS
 NOT_STREAM = [(T, v) for v in (None, 5, "path.txt", b"x", [], {}, Thing())]
 
 DOC = {"n": 1}
@@ -129,7 +137,7 @@ TABLE = [
     ("explain(limit=)", "limit", lambda db, v: db.explain({}, limit=v), BAD_WHOLE),
     ("query(keys=)", "keys", lambda db, v: db.query({}, keys=v), BAD_FLAG),
     ("find(keys=)", "keys", lambda db, v: db.find({}, v), BAD_FLAG),
-    ("create_index", "path", lambda db, v: db.create_index(v), BAD_PATH),
+    ("create_index", "path", lambda db, v: db.create_index(v), BAD_PATH + DOLLARS),
     ("create_index of an operator", "$n", lambda db, v: db.create_index(v), [(Q, "$n")]),
     ("drop_index", "path", lambda db, v: db.drop_index(v), BAD_PATH[:-1]),
     ("backup", "path", lambda db, v: db.backup(v), NOT_STR + [(V, ""), (V, "flash:"), (V, "bad.db"), (T, None)]),

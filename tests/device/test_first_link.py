@@ -3,7 +3,8 @@
 
 import os
 
-from microtetherdb import MicroTetherDB, lock
+from files import restarted
+from microtetherdb import MicroTetherDB
 
 KEY = "key"
 
@@ -44,7 +45,7 @@ for file in (False, True):
         for then, change in THEN.items():
             for between in ("", "flush", "reopen") if file else ("",):
                 what = (file, first, then, between)
-                lock.open_files.clear()
+                restarted()
                 db = MicroTetherDB("link.db", in_memory=not file)
                 try:
                     begin(db)

@@ -11,7 +11,8 @@ import sys
 
 import vfs
 from failing import FailingFlash, FailingFS
-from microtetherdb import DBFull, MicroTetherDB, lock
+from files import restarted
+from microtetherdb import DBFull, MicroTetherDB
 
 NIGHTLY = os.getenv("MTDB_NIGHTLY")
 EIO = 5
@@ -97,7 +98,7 @@ class Run:
         self.model = {}
         self.faults = self.medium.faults
         self.faults.arm(first, -1 if calls else times, errno)
-        lock.open_files.clear()
+        restarted()
         while True:
             try:
                 self.db = MicroTetherDB(self.medium.target, in_memory=False, max_retries=1, retry_delay=0, lock_timeout=0)

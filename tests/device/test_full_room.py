@@ -1,4 +1,5 @@
 # boards: unix unix32
+# heap: 4m
 """SPEC 8: on a full medium reads go on, deletes make room for puts, and what other files took is used when they have gone."""
 
 import gc

@@ -64,6 +64,19 @@ assert db.count({"a": {"$regex": "(a+)+$"}}) == 1
 for pattern in ("(" * 50 + ")" * 50, "a" * 300, "(a{90}){90}", "x{5000}", "\\p{L}", "(?<=a)b", "(a)\\1", "(?=a)", "a++"):
     raises(QueryError, "$regex", db.query, {"a": {"$regex": pattern}})
 
+# so does the work that a pattern makes: of compiling, and of a text with more states at a time than can be remembered
+for pattern in ("((((({300}){300}){300}){300}){300})", "(((((){300}){300}){300}){300}){300}", "((((|){5}){300}){300}){300}", "((((a{0}){300}){300}){300}){300}"):
+    raises(QueryError, "$regex", db.query, {"a": {"$regex": pattern.replace("({", "(){")}})
+db.put("b", {"a": ("a" * 59 + "b") * 60})
+raises(QueryError, "$regex", db.query, {"a": {"$regex": "(a?){60}a{60}c|^b"}})
+assert db.count({"a": {"$regex": "(a?){30}a{30}b"}}) == 1  # and the next query has a budget of its own
+for i in range(60):  # many texts, each too short to be refused by itself
+    db.put("c%02d" % i, {"c": ("a" * (1 + i) + "b") * 4})
+raises(QueryError, "$regex", db.query, {"c": {"$regex": "(a?){60}(a|b){60}a{60}"}})
+for i in range(60):
+    db.delete("c%02d" % i)
+db.delete("b")
+
 # sums of rubbish: an answer or a QueryError, nothing else
 import random
 

@@ -3,8 +3,9 @@
 # The database's own state, kept in commits: opening reads no leaf of the tree for it, and after a power cut it fits the records.
 import gc
 import os
-from microtetherdb import MicroTetherDB, clock, lock, pagelog
+from microtetherdb import MicroTetherDB, clock, pagelog
 from expect import FakeTime
+from files import restarted
 from flashsim import Flash
 
 Y2000 = 3600
@@ -48,7 +49,7 @@ for name in FIRST:
     db._store.log.before_compaction()  # the commit is one that the log asks for
     cut = flash.copy()
     db = flash = None
-    lock.open_files.clear()  # as it would be after the restart
+    restarted()  # as it would be after the restart
     gc.collect()
     db = MicroTetherDB(cut, in_memory=False)
     if query:
@@ -83,7 +84,7 @@ for target, puts in (("state.db", 0), (Flash(8), 0), ("state.db", 1500), (Flash(
         db.flush()
         assert db._store.log.checkpoint
     db = None  # what was not flushed is gone
-    lock.open_files.clear()
+    restarted()
     gc.collect()
     db = MicroTetherDB(target, in_memory=False)
     assert db["k39"]["n"] == 1479 if puts else len(db) == 0
@@ -147,7 +148,7 @@ t.step(Y2026 + 3600)
 db.flush()
 cut = flash.copy()
 t = clock.time = FakeTime(Y2026 + 3600)
-lock.open_files.clear()
+restarted()
 db = MicroTetherDB(cut, in_memory=False)
 assert 995 < db.ttl("t") <= 1000, db.ttl("t")
 db.close()

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 import time
-from microtetherdb import MicroTetherDB, transfer
+from microtetherdb import DBLock, MicroTetherDB, transfer
 from expect import raises
 
 
@@ -42,6 +42,10 @@ for ram in (True, False):
     assert db.backup("copy.db") >= len(want) + 1
     raises(ValueError, "path", db.backup, "tr.db" if not ram else "")
     raises(TypeError, "path", db.backup, 5)
+    with MicroTetherDB("other.db", in_memory=False):
+        raises(DBLock, "other.db", db.backup, "other.db")  # another one that is open
+    db.backup("other.db")
+    os.remove("other.db")
     with MicroTetherDB("copy.db", in_memory=False) as copy:
         want["later"] = 1
         assert content(copy) == want, (content(copy), want)

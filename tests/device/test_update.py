@@ -127,6 +127,19 @@ kept = {"$push": {"a": {"x": [1]}}, "$set": {"d.q": [1]}}
 db.update("k", change)
 assert change == kept  # the caller's objects are never modified
 
+# an error names the place and the type, and prints nothing of what is stored
+db.put("secret", {"s": "secret" * 1000, "d": {"s": "secret" * 10}, "l": ["secret"], "n": 5, "o": {"secret": 1}})
+CHANGES = [{op: {path: 1}} for op in ("$inc", "$mul", "$push", "$pull", "$addToSet") for path in ("s", "d", "o", "d.s", "l.0")]
+CHANGES += [{op: {path + ".x": 1}} for op in ("$inc", "$min", "$max", "$push", "$pull", "$addToSet", "$set") for path in ("s", "d.s", "l.0")]
+CHANGES += [{"$rename": {"s.x": "z"}}, {"$rename": {"n": "s.x"}}, {"$rename": {"l.0": "z"}}, {"$rename": {"d.s.x": "z"}}, {"$set": {"l.x": 1}}, {"$set": {"s.x.y": 1}}]
+for change in CHANGES:
+    before = db._store.get("secret")
+    e = raises(QueryError, list(change)[0], db.update, "secret", change)
+    assert "secret" not in str(e) and len(str(e)) < 100, e
+    assert db._store.get("secret") == before
+assert db.update("secret", {"$unset": {"s.x": 1, "d.s.x": 1, "l.0.x": 1}}) == 1 and db._store.get("secret") == before
+db.delete("secret")
+
 # many: each document by itself
 db.delete(purge=True)
 for i in range(20):
@@ -136,5 +149,7 @@ assert db.count({"seen": True}) == db.count({"v": {"$gte": 10}}) == 10
 raises(QueryError, "$inc", db.update_many, {"i": {"$gte": 10}}, {"$inc": {"v": 1}})
 assert db["k13"] == {"i": 13, "v": "text"} and db["k12"]["v"] == 1
 assert db.update_many({"tags": "none"}, {"x": 1}) == 0
+assert db.update_many('{"i":{"$lt":3}}', '{"t":{"b":1,"a":2}}') == 3  # text keeps the order of fields
+assert all(b'{"b":1,"a":2}' in db._store.get("k0%d" % i) for i in range(3))
 db.close()
 print("OK")

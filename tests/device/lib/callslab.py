@@ -131,6 +131,10 @@ OTHERS = {
 }
 
 
+def held():
+    return [name for name in lock.open_files if lock.open_files[name][0]]
+
+
 def content(db):
     return {k: repr(v) if not isinstance(v, dict) else repr(sorted(v.items())) for k, v in db.items()}
 
@@ -143,7 +147,7 @@ def entries(db):
 
 def sound(db, lab, where, clean=True):
     assert not db._lock.locked(), where + ": the lock is held"
-    assert len(lock.open_files) == lab.names(), "%s: open are %r" % (where, lock.open_files)
+    assert len(held()) == lab.names(), "%s: open are %r" % (where, held())
     assert db._store.mirror is None, where + ": a mirror is left"
     assert db._moves is None, where + ": changes are kept for a query that has ended"
     for path, i in (db._indexes or {}).items():
@@ -173,7 +177,7 @@ def reopened(db, lab, where):
 
 
 def again(lab, where, was=None):
-    assert not lock.open_files, "%s: open are %r" % (where, lock.open_files)
+    assert not held(), "%s: open are %r" % (where, held())
     db = lab.open()
     db.cleanup()
     assert was is None or content(db) == was, where + ": other records after reopening"
@@ -248,7 +252,7 @@ async def cut(lab, name, how, stride=1, first=0):
             db._task = None
             reopened(db, lab, where)
         else:
-            assert not lock.open_files, "%s: open are %r" % (where, lock.open_files)
+            assert not held(), "%s: open are %r" % (where, held())
             assert COPY + ".part" not in os.listdir(), where + ": a part is left"
             if lab.kind != "ram":
                 again(lab, where)

@@ -26,7 +26,7 @@ def read(target):
     # not closed: the next power cut comes
     store, db._store = db._store, None
     store.log.medium.close()
-    lock.open_files.pop(db._name)
+    lock.release(lock.open_files[db._name])
     return got
 
 

@@ -9,3 +9,11 @@ def contents(path):
 def write(path, data):
     with open(path, "wb") as f:
         f.write(data)
+
+
+def restarted():
+    """What was open is open no more, as after a power cut."""
+    from microtetherdb import lock
+
+    for place in lock.open_files.values():
+        lock.release(place)

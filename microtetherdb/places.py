@@ -1,0 +1,99 @@
+"""Places that are open: one place can be open once, however it is spelled, and on a computer in one process only.
+
+There a Unix socket in the abstract name space, named after the file, is bound as long as the database is open: it goes with
+its process, and nothing is left behind. It is not seen from other hosts, nor from containers with a network of their own.
+"""
+
+import os
+import struct
+from micropython import const
+
+from . import lock
+
+_EADDRINUSE = const(98)
+_ENOENT = const(2)
+
+
+def canonical(path):
+    """Return an absolute path without ".", ".." and doubled slashes. Raises `ValueError` for a name that is another database's."""
+    for end in (".new", ".part"):
+        if path.endswith(end):
+            raise ValueError("filename: %s belongs to the database %s" % (path, path[: -len(end)]))
+    out = []
+    for part in lock.full_path(path).split("/"):
+        if part == "..":
+            if out:
+                out.pop()
+        elif part and part != ".":
+            out.append(part)
+    return "/" + "/".join(out)
+
+
+def _stat(path):
+    try:
+        return os.stat(path)
+    except OSError as e:
+        if e.args[0] != _ENOENT:
+            raise
+        return None
+
+
+def same(name, other):
+    """Tell whether two canonical names are one file: FAT knows no case."""
+    if name == other:
+        return True
+    if name.lower() != other.lower():
+        return False
+    found = _stat(name)
+    return found is not None and found == _stat(other)
+
+
+def _refuse(name):
+    from .errors import DBLock
+
+    raise DBLock("%s is open already" % name)
+
+
+def _bind(place, label, name):
+    # Hold a label against other processes. Errors but one mean that there are no such sockets here.
+    try:
+        import socket
+
+        s = socket.socket(1, 2)  # AF_UNIX, SOCK_DGRAM
+    except (ImportError, AttributeError, OSError):
+        return
+    place.append(s)
+    try:
+        s.bind(struct.pack("<H", 1) + b"\0microtetherdb " + label.encode())
+    except OSError as e:
+        if e.args[0] == _EADDRINUSE:
+            _refuse(name)
+
+
+def hold(place, path):
+    """Hold a file itself, behind whatever link."""
+    s = os.stat(path)
+    if s[1]:  # an inode number: a computer's file system
+        _bind(place, "%d %d" % (s[2], s[1]), path)
+
+
+def claim(name, place):
+    """Enter a canonical path, or what a device is called, into `lock.open_files`.
+
+    `place`: [False], for `lock.release()` whether or not this raises. Raises `DBLock` when it is open.
+    """
+    with lock.places:
+        for other in list(lock.open_files):
+            if not lock.open_files[other][0]:
+                lock.release(lock.open_files.pop(other))  # the rest of one that broke off
+            elif same(name, other):
+                _refuse(name)
+        lock.open_files[name] = place
+        place[0] = True
+    if name[0] == "/":
+        folder, _, last = name.rpartition("/")
+        s = _stat(folder or "/")
+        if s is not None and s[1]:
+            _bind(place, "%d %d/%s" % (s[2], s[1], last), name)
+            if _stat(name) is not None:
+                hold(place, name)
