@@ -49,6 +49,7 @@ class _Mirror:
         self.place = [False]
         self.store = db._store
         self.ram = db._store.ram
+        self.begun = False  # the files are ours
         self.copy = self.error = None
 
     def end(self):
@@ -56,13 +57,14 @@ class _Mirror:
         store = self.store
         if store.mirror is self:
             store.mirror = None
-        if self.place[0]:
-            try:
+        try:
+            if self.begun:
+                self.begun = False
                 if self.copy is not None:
                     self.copy.discard()
                 self._clear()
-            finally:
-                lock.release(self.place)
+        finally:
+            lock.release(self.place)
 
     def _clear(self):
         _remove(self.name + ".part")
@@ -107,6 +109,7 @@ class _Mirror:
         store = self.store
         store.mirror = self
         claim(self.name, self.place)
+        self.begun = True
         self._clear()  # what a power cut left
         part = self.name + ".part"
         self.copy, self.clock = open_persistent(
