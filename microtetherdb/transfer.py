@@ -5,7 +5,7 @@ import os
 from micropython import const
 
 from . import keys, lock, record
-from .errors import DBClosed, DBLock
+from .errors import DBLock
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
@@ -54,9 +54,6 @@ class _Mirror:
 
     def end(self):
         # Let go of the files, and of the part that is there if it is not the whole copy. May be called again.
-        store = self.store
-        if store.mirror is self:
-            store.mirror = None
         try:
             if self.begun:
                 self.begun = False
@@ -64,6 +61,7 @@ class _Mirror:
                     self.copy.discard()
                 self._clear()
         finally:
+            self.store.mirror = None
             lock.release(self.place)
 
     def _clear(self):
@@ -72,18 +70,17 @@ class _Mirror:
 
     def changed(self, changes):
         # Each change list is one more in `store.changed`.
-        self.seen += 1
+        if self.error is not None:
+            return
         try:
             for key, value in changes:
                 if type(key) is str:
                     key = key.encode()
                 if key <= self.at:
                     self._put(key, value.encode() if type(value) is str else value)
-        except BaseException as e:
+            self.seen += 1
+        except Exception as e:
             self.error = e
-            self.store.mirror = None
-            if not isinstance(e, Exception):
-                raise
 
     def _put(self, key, raw):
         # A RAM database's time line ends with it: its TTLs are stamped anew, with entries.
@@ -141,8 +138,8 @@ class _Mirror:
                 self.copy.commit()
             if n % _STEP == 0:
                 yield
-                if store.mirror is not self:
-                    raise self.error or DBClosed("the database is closed")
+                if self.error is not None:
+                    raise self.error
                 if self.seen != store.changed:
                     self.copy.clear(())
                     return None
