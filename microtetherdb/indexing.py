@@ -40,11 +40,13 @@ def _begin(db, path):
     index = Index(path, number, 0, False)
     index.at = None
     db._link()  # every change goes through `changes` from now on
-    db._leftover = True  # unless the next lines are reached
+    was = db._leftover
+    db._leftover = True  # if this breaks off
     store.apply([index.catalogue()])
     if db._indexes is None:
         db._indexes = {}
     db._indexes[path] = index
+    db._leftover = was
     return index
 
 
