@@ -21,16 +21,5 @@ class DBClosed(DBError):
     """The database is closed."""
 
 
-class Closed:
-    """The store of a closed database: whatever is asked of it raises `DBClosed`."""
-
-    def __getattr__(self, name):
-        raise DBClosed("the database is closed")
-
-    def put(self, key, raw):
-        """Raise `DBClosed`."""
-        self.closed
-
-
 class QueryError(DBError):
     """A filter or an update has an unknown operator or a malformed operand."""

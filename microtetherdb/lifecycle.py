@@ -86,7 +86,7 @@ def begin_expiry(db, store=None):
 
 def stop(db):
     """Flush and close; the database raises `DBClosed` from then on. What fails leaves it open, with all that was acknowledged."""
-    from .errors import Closed
+    from .closed import Closed
 
     closed = Closed()
     with hold(db):

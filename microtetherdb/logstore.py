@@ -50,7 +50,7 @@ class LogStore(Store):
     def recover(self):
         """Bring the tree back to all that was acknowledged. Raises what the medium raises: the next call tries again. `DBClosed`."""
         if self.log.medium is None:
-            from .errors import Closed
+            from .closed import Closed
 
             Closed().put(None, None)
         while True:

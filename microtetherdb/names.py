@@ -7,6 +7,7 @@ import microtetherdb.arguments
 import microtetherdb.batch
 import microtetherdb.change
 import microtetherdb.clock
+import microtetherdb.closed
 import microtetherdb.compaction
 import microtetherdb.comparison
 import microtetherdb.config
@@ -49,6 +50,7 @@ import microtetherdb.pagelog
 import microtetherdb.path
 import microtetherdb.pattern
 import microtetherdb.place
+import microtetherdb.places
 import microtetherdb.plan
 import microtetherdb.predicate
 import microtetherdb.prefilter
@@ -67,6 +69,7 @@ import microtetherdb.session
 import microtetherdb.sort
 import microtetherdb.steps
 import microtetherdb.state
+import microtetherdb.stock
 import microtetherdb.store
 import microtetherdb.task
 import microtetherdb.transfer

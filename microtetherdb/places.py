@@ -11,7 +11,6 @@ from micropython import const
 from . import lock
 
 _EADDRINUSE = const(98)
-_ENOENT = const(2)
 
 
 def canonical(path):
@@ -32,10 +31,8 @@ def canonical(path):
 def _stat(path):
     try:
         return os.stat(path)
-    except OSError as e:
-        if e.args[0] != _ENOENT:
-            raise
-        return None
+    except OSError:
+        return None  # opening says what is wrong
 
 
 def same(name, other):
@@ -70,8 +67,10 @@ def _bind(place, label, name):
             _refuse(name)
 
 
-def hold(place, path):
-    """Hold a file itself, behind whatever link."""
+def hold(place, path, at=2):
+    """Hold a file itself, behind whatever link. `at`: 2, or 3 for the file that a compaction writes; one held there before goes."""
+    while len(place) > at:
+        place.pop().close()
     s = os.stat(path)
     if s[1]:  # an inode number: a computer's file system
         _bind(place, "%d %d" % (s[2], s[1]), path)

@@ -123,7 +123,7 @@ class RamStore(Store):
         """
         tree = self._hurt
         if tree is None:
-            from .errors import Closed
+            from .closed import Closed
 
             Closed().put(None, None)
         if not _whole(tree):

@@ -1,7 +1,10 @@
 """Whole files, as bytes."""
 
+import gc
+
 
 def contents(path):
+    gc.collect()
     with open(path, "rb") as f:
         return f.read()
 
