@@ -21,9 +21,11 @@ def choose(slots):
     for name in (path, path + "~"):
         try:
             with open(name) as f:
-                state = json.load(f)
+                found = json.load(f)
+            found["states"][found["boot"]] + found["states"][1 - found["boot"]]
+            state = found
             break
-        except (OSError, ValueError):  # a cut while the first state was written
+        except (OSError, ValueError, LookupError, TypeError):  # a cut while the first state was written, or damage
             pass
     boot = state["boot"]
     old = state["states"][boot]

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import types
+import urllib.parse
 from pathlib import Path
 
 sys.modules.setdefault("micropython", types.SimpleNamespace(const=lambda value: value))
@@ -84,10 +85,12 @@ def make(image, board, version, variant="", security=0, updater=1, key=None):
     """
     image = Path(image)
     data = image.read_bytes()
+    if image.suffix.lower() == ".uf2" or data[:4] == b"UF2\n":
+        raise Refused("%s is for copying by USB: sign the plain image (.bin)" % image)
     if data[:1] == b"\xe9" and data[32:36] != b"\x32\x54\xcd\xab":
         raise Refused("%s is a full-flash image: sign the .app-bin" % image)
     m = {"board": board, "variant": variant, "version": version, "security": security, "size": len(data)}
-    m.update(sha256=hashlib.sha256(data).hexdigest(), updater=updater, file=image.name)
+    m.update(sha256=hashlib.sha256(data).hexdigest(), updater=updater, file=urllib.parse.quote(image.name, safe=""))
     try:
         m = manifest.parse(m)
     except BadManifest as e:
@@ -99,11 +102,19 @@ def make(image, board, version, variant="", security=0, updater=1, key=None):
     return m
 
 
+def boards():
+    """Return the names of the boards that exist."""
+    return sorted(path.parent.name for path in Path(__file__).resolve().parent.parent.glob("boards/*/board.json"))
+
+
 def write(m, folder):
     """Write the manifest `m` to its file in `folder`; return the path."""
     name = m["board"] + ("-" + m["variant"] if m["variant"] else "") + ".json"
     path = Path(folder) / name
-    path.write_text(json.dumps(m, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(m, indent=1, sort_keys=True) + "\n"
+    if len(text) > manifest.LIMIT:
+        raise Refused("%s: longer than %d bytes, give the image a shorter name" % (path, manifest.LIMIT))
+    path.write_text(text)
     return path
 
 
@@ -131,7 +142,7 @@ def inspect(path, public=None):
         raise Refused("%s: %s" % (path, e))
     lines = ["%-10s %s" % (name, m[name]) for name in manifest.FIELDS]
     good = True
-    image = path.parent / m.get("file", "")
+    image = path.parent / urllib.parse.unquote(m.get("file", ""))
     if image.is_file():
         data = image.read_bytes()
         same = len(data) == m["size"] and hashlib.sha256(data).hexdigest() == m["sha256"]
@@ -153,17 +164,26 @@ def inspect(path, public=None):
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Files with `Range: bytes=N-`, which the standard handler lacks."""
+    """Files with `Range: bytes=N-`, which the standard handler lacks; the log shows who asks."""
+
+    def log_request(self, code="-", size="-"):
+        """Log the request with its X- headers: the device and its version."""
+        headers = getattr(self, "headers", {})  # a request that cannot be read has none
+        said = ["%s: %s" % item for item in headers.items() if item[0].lower().startswith("x-")]
+        self.log_message('"%s" %s %s', self.requestline, int(code), ", ".join(said) or "-")
 
     def send_head(self):
         """Answer the header; return the file at the place to send from."""
         value = self.headers.get("Range", "")
         path = self.translate_path(self.path)
-        if not value.startswith("bytes=") or not value.endswith("-") or not os.path.isfile(path):
+        if not value.startswith("bytes=") or not value[6:-1].isdecimal() or value[-1:] != "-" or not os.path.isfile(path):
             return super().send_head()
         start, size = int(value[6:-1]), os.path.getsize(path)
         if start >= size:
-            self.send_error(416)
+            self.send_response(416)
+            self.send_header("Content-Range", "bytes */%d" % size)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return None
         file = open(path, "rb")
         file.seek(start)
@@ -204,6 +224,8 @@ def main(argv=None):
     args = vars(parser.parse_args(argv))
     command = args.pop("command")
     try:
+        if args.get("board", boards()[0]) not in boards():
+            raise Refused("--board %s: there are %s" % (args["board"], ", ".join(boards())))
         if command == "keygen":
             print("OTA_KEY = %r" % keygen(args["file"]))
         elif command == "sign":

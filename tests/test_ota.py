@@ -176,6 +176,39 @@ def test_killed_download_goes_on_after_the_restart(device, serve):
     assert "CONFIRMED" in device.boot()[0]
 
 
+@pytest.mark.parametrize("damage", ["vanished", "short", "empty"])
+@pytest.mark.parametrize("size, kept", [(200000, 65536), (131072, 131072)])
+def test_target_that_is_gone_is_downloaded_anew(device, serve, damage, size, kept):
+    where = device.publish(data=script("2", size))
+    m = json.loads(where.read_text())
+    (device.slots / "ota.json").write_text(json.dumps({"download": [m["sha256"], kept]}))
+    target = device.slots / "b"
+    if damage != "vanished":
+        target.write_bytes(b"x" * (kept - 1 if damage == "short" else 0))
+    url, log = serve(device.web)
+    out, status = device.boot(url + "/UNIX.json")
+    assert "'download': %d" % kept in out and "UPDATED 2 from 4096" in out and status == launch.RESTART, out
+    assert ("/image-2", "bytes=0-") in log
+    assert "CONFIRMED" in device.boot()[0]
+
+
+@pytest.mark.parametrize("kept", [1, 4097, 9001, 12288, 1 << 29])
+def test_offset_that_cannot_be_starts_anew(device, kept):
+    where = device.publish()
+    m = json.loads(where.read_text())
+    (device.slots / "b").write_bytes(b"y" * 20000)
+    (device.slots / "ota.json").write_text(json.dumps({"download": [m["sha256"], kept]}))
+    out, status = device.boot(where)
+    assert "UPDATED 2 from 4096" in out and status == launch.RESTART, out
+
+
+@pytest.mark.parametrize("state", ["", "[]", "5", "{}", '{"boot": 0', '{"boot": 2, "states": ["valid", "empty"]}', '{"boot": 0, "states": 5}'])
+def test_launcher_starts_the_first_slot_when_its_state_is_damaged(tmp_path, state):
+    (tmp_path / "state").write_text(state)
+    assert launch.choose(str(tmp_path)) == (0, False)
+    assert (tmp_path / "state").read_text() == state
+
+
 def test_failed_self_test_rolls_back_and_is_remembered(device):
     where = device.publish()
     assert device.boot(where)[1] == launch.RESTART
@@ -331,7 +364,7 @@ def test_http_errors_and_redirects(device, serve):
     device.publish()
     url, _ = serve(device.web)
     assert "REFUSED SourceError 404" in device.boot(url + "/absent.json")[0]
-    assert "REFUSED Truncated" in device.boot("http://127.0.0.1:1/x.json")[0]
+    assert "REFUSED Unreachable" in device.boot("http://127.0.0.1:1/x.json")[0]
     m = json.loads((device.web / "UNIX.json").read_text())
 
     class Redirect(updates.http.server.BaseHTTPRequestHandler):

@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import emulator
 import pytest
 import test_readme
+from test_ota import Device, key, script, updates  # noqa: F401
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,6 +62,128 @@ def test_update_md_from_key_to_confirmed_update(tmp_path):
     assert "OTA_KEY = '" in output and "signed" in output and "signature  valid" in output, output
     assert "version 0.2.0 confirmed" in output and output.endswith("END\n"), output
     assert (tmp_path / "slots" / "b").read_bytes().endswith(b"update")
+
+
+def _device(tmp_path, d, port, pause):
+    """The program of update.md, in slot a of the device `d`; its pauses start with `pause`."""
+    program = _blocks("update.md", "python")[0].replace("8080", port).replace("PAUSE = 60", "PAUSE = %s" % pause)
+    program = program.replace("headers=headers)", "headers=headers, pause=0.01, retries=1)")
+    assert "retries=1" in program and "PAUSE = %s " % pause in program
+    (tmp_path / "main.py").write_text(program)
+    (tmp_path / "mtdb-key.pem.pub").write_text(d.public)
+    return [sys.executable, str(ROOT / "ci" / "launch.py"), str(d.slots), str(tmp_path / "main.py")]
+
+
+def test_the_program_of_update_md_waits_for_a_server_that_is_away_and_says_who_asks(tmp_path, key):  # noqa: F811
+    """The server comes when the device has missed it three times, goes again after half of the image, and comes back."""
+    d = Device(tmp_path, key)
+    d.publish("2", script("2", 20000))
+    requests = []
+
+    class Handler(updates.Handler):
+        def copyfile(self, source, out):
+            out.write(source.read(10000))  # all of the manifest, half of the image
+
+        def log_message(self, *args):
+            requests.append((self.path, self.headers["X-Device"], self.headers["X-Version"]))
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    env = dict(os.environ, HOME=str(tmp_path), PYTHONUNBUFFERED="1")
+    command = _device(tmp_path, d, str(port), 0.02)
+    p = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    servers = []
+
+    def serve(handler):
+        s = updates.http.server.ThreadingHTTPServer(("127.0.0.1", port), lambda *args: handler(*args, directory=str(d.web)))
+        threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
+        servers.append(s)
+
+    def close():
+        servers[-1].shutdown()
+        servers[-1].server_close()
+
+    try:
+        seen = []
+        for line in p.stdout:
+            seen.append(line)
+            if sum("later:" in text for text in seen) == 3 and not servers:
+                serve(Handler)
+            elif "20000 of 20000" in line:
+                pass
+            elif "8192 of 20000" in line and len(servers) == 1:
+                close()
+                requests.clear()
+
+                class Whole(Handler):
+                    copyfile = updates.Handler.copyfile
+
+                serve(Whole)
+        assert p.wait(60) == 0, seen
+    finally:
+        if p.poll() is None:
+            os.killpg(p.pid, signal.SIGKILL)
+        if servers:
+            close()
+    text = "".join(seen)
+    assert "Traceback" not in text and "later: " in text and "version 2 confirmed" in text, text
+    assert ("/UNIX.json", "computer", "2") in requests and ("/image-2", "computer", "None") in requests, requests
+
+
+def test_the_program_of_update_md_goes_on_when_an_update_is_refused(tmp_path, key):  # noqa: F811
+    d = Device(tmp_path, key)
+    d.publish(board="RPI_PICO")
+    (d.web / "RPI_PICO.json").rename(d.web / "UNIX.json")
+    with updates.server(d.web, "127.0.0.1", 0, Quiet) as s:
+        threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
+        command = _device(tmp_path, d, str(s.server_address[1]), 0.02)
+        done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ, HOME=str(tmp_path)), capture_output=True, text=True, timeout=120)
+        s.shutdown()
+    assert done.returncode == 0 and "refused: WrongBoard" in done.stdout, done.stdout + done.stderr
+
+
+class Quiet(updates.Handler):
+    def log_message(self, *args):
+        pass
+
+
+def test_pauses_of_update_md_double_up_to_an_hour_and_differ_from_device_to_device(run):
+    """Its waiting alone, with a clock that the test turns: 200 devices miss a server at the same moment."""
+    program = _blocks("update.md", "python")[0]
+    program = program[: program.index("with MicroTetherDB(")].replace("ota.Updater(", "Updater(")
+    program = re.sub("^KEY = .*", "KEY = ''", program, flags=re.M)
+    head = """
+class Updater:
+    def __init__(self, **options): self.n = 0
+    def status(self): return {"version": None}
+    async def check(self, url):
+        self.n += 1
+        if self.n > 9: raise ota.BadManifest("end")
+        raise (OSError, ota.Unreachable, ota.Truncated)[self.n % 3](111)
+"""
+    tail = """
+async def sleep(seconds): pauses[-1].append(seconds)
+class loop: pass
+loop.sleep = sleep
+run = asyncio.run
+asyncio = loop
+print = lambda *args: None
+pauses = []
+for i in range(200):
+    pauses.append([])
+    up.n = 0
+    run(update())
+middle = PAUSE
+for i in range(9):
+    of = [p[i] / middle for p in pauses]
+    assert 0.5 <= min(of) < 0.6 and 1.4 < max(of) <= 1.5 and len(set(of)) > 150, (i, min(of), max(of))
+    middle = min(2 * middle, 3600)
+assert middle == 3600
+import sys
+sys.stdout.write("OK")
+"""
+    assert run(head + program + tail) == "OK"
 
 
 def test_recover_md(tmp_path):

@@ -1,8 +1,10 @@
 """SPEC 9: an update over https, on the UNIX image with its Mbed TLS, from a server with a self-made certificate."""
 
 import datetime
+import json
 import re
 import ssl
+import threading
 from pathlib import Path
 
 import launch
@@ -11,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from test_ota import ROOT, _flip, device, key, script, serve  # noqa: F401
+from test_ota import ROOT, _flip, device, key, script, serve, updates  # noqa: F401
 
 DAY = datetime.timedelta(days=1)
 NOW = datetime.datetime.now(datetime.timezone.utc)
@@ -108,3 +110,35 @@ def test_the_program_of_update_md(run, device, https, ca):  # noqa: F811
     program += "import asyncio\nprint(asyncio.run(up.check(%r))['version'])\n" % (url + "/UNIX.json")
     files = {"ca.der": Path(ca[1]).read_bytes()}
     assert run(program, files=files, env={"MTDB_SLOTS": str(device.slots)}) == "2\n"
+
+
+@pytest.mark.parametrize("with_ca", [True, False])
+def test_from_https_nothing_leads_to_http(device, https, serve, ca, with_ca):  # noqa: F811
+    """Neither a redirect nor the manifest's `file`: nobody asks the user's CA there."""
+    where = device.publish()
+    plain, log = serve(device.web)
+    env = {"MTDB_CA": ca[1]} if with_ca else {}
+    m = json.loads(where.read_text())
+    m["file"] = plain + "/image-2"
+    where.write_text(json.dumps(m))
+    url, _ = https(device.web, _certificate("localhost", ca[0]))
+    assert "REFUSED SourceError" in device.boot(url + "/UNIX.json", **env)[0]
+
+    class Away(updates.http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", plain + self.path)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(where.parents[1] / "server.pem")
+    with updates.http.server.ThreadingHTTPServer(("127.0.0.1", 0), Away) as s:
+        s.socket = context.wrap_socket(s.socket, server_side=True)
+        threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
+        out, _ = device.boot("https://localhost:%d/UNIX.json" % s.server_address[1], **env)
+        s.shutdown()
+    assert "REFUSED SourceError" in out and "https" in out, out
+    assert log == []

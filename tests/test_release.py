@@ -1,6 +1,7 @@
 """SPEC 9: the release folder: checksums, bill of materials, licences, update manifests, and the flashing page in a real browser."""
 
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -198,12 +199,12 @@ def test_same_input_gives_the_same_release(dist, key, tmp_path):
 def test_unsigned_without_a_key_and_said_so(tmp_path, capsys):
     image = tmp_path / "image"
     image.write_bytes(b"x" * 100)
-    assert updates.main(["sign", str(image), "--board", "B", "--version", "1"]) == 0
+    assert updates.main(["sign", str(image), "--board", "UNIX", "--version", "1"]) == 0
     assert "NOT signed" in capsys.readouterr().out
-    assert "signature" not in json.loads((tmp_path / "B.json").read_text())
-    assert updates.main(["inspect", str(tmp_path / "B.json")]) == 0
+    assert "signature" not in json.loads((tmp_path / "UNIX.json").read_text())
+    assert updates.main(["inspect", str(tmp_path / "UNIX.json")]) == 0
     image.write_bytes(b"y" * 100)
-    assert updates.main(["inspect", str(tmp_path / "B.json")]) == 1 and "DIFFERS" in capsys.readouterr().out
+    assert updates.main(["inspect", str(tmp_path / "UNIX.json")]) == 1 and "DIFFERS" in capsys.readouterr().out
 
 
 def test_private_key_is_never_written_into_a_repository(tmp_path, capsys):
@@ -279,3 +280,40 @@ def test_components_are_those_of_third_party_md():
     for port in ("unix", "rp2", "esp32"):
         for name, _ in release.components(port):
             assert name == "MicroTetherDB" or "| " + name in text, name
+
+
+def test_only_images_for_boards_that_exist_are_signed(tmp_path, capsys):
+    image = tmp_path / "image.bin"
+    image.write_bytes(b"x" * 100)
+    for board in ("UNIX64", "unix", "RPI_PICO_", "", "../UNIX", "README.md"):
+        assert updates.main(["sign", str(image), "--board", board, "--version", "1"]) == 1
+        said = capsys.readouterr().err
+        assert "--board" in said and "RPI_PICO2" in said, said
+    uf2 = b"UF2\n\x57\x51\x5d\x9e" + bytes(504)
+    for name, data in (("x.uf2", uf2), ("x.UF2", uf2), ("x.bin", uf2), ("y.uf2", b"x" * 100)):
+        (tmp_path / name).write_bytes(data)
+        assert updates.main(["sign", str(tmp_path / name), "--board", "RPI_PICO", "--version", "1"]) == 1
+        assert name in capsys.readouterr().err
+    long = tmp_path / ("\U0001f600" * 60)
+    long.write_bytes(b"x")
+    assert updates.main(["sign", str(long), "--board", "UNIX", "--version", "1" * 64]) == 0  # the longest that a file system takes
+    assert sorted(p.name for p in tmp_path.glob("*.json")) == ["UNIX.json"]
+
+
+def test_server_of_updates_shows_who_asks_and_survives_odd_ranges(tmp_path, capsys):
+    (tmp_path / "x").write_bytes(b"0123456789")
+    with updates.server(tmp_path, "127.0.0.1") as s:
+        threading.Thread(target=s.serve_forever, args=(0.05,), daemon=True).start()
+
+        def ask(value, **headers):
+            c = http.client.HTTPConnection(*s.server_address)
+            c.request("GET", "/x", headers=dict(headers, Range=value))
+            r = c.getresponse()
+            return r.status, r.getheader("Content-Range"), r.read()
+
+        assert ask("bytes=4-", **{"X-Device": "d1", "X-Version": "2"}) == (206, "bytes 4-9/10", b"456789")
+        assert ask("bytes=10-") == (416, "bytes */10", b"")
+        for odd in ("bytes=-4-", "bytes=x-", "bytes=", "bytes=-", "bytes=4-5", "lines=4-", "bytes=\xb2-"):
+            assert ask(odd) == (200, None, b"0123456789"), odd
+        s.shutdown()
+    assert '"GET /x HTTP/1.1" 206 X-Device: d1, X-Version: 2' in capsys.readouterr().err

@@ -38,11 +38,19 @@ class TooLarge(OTAError):
 
 
 class Truncated(OTAError):
-    """The source ended, or stayed unreachable, before the whole image was there. What was received is kept for a resume."""
+    """The source ended, stayed away or took too long before the whole file was there. What was received is kept for a resume."""
 
 
 class SourceError(OTAError):
     """The source answered with something that is neither the file nor a passing failure (HTTP status in `args[0]`)."""
+
+
+class Unreachable(SourceError):
+    """The source gave not a byte: refused, no route, no such host, no answer in time. Try again later."""
+
+
+class BadState(OTAError):
+    """The journal or the boot state (path in `args[0]`) is damaged, so the lowest security version accepted is not known."""
 
 
 class BadHash(OTAError):

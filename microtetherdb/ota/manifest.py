@@ -9,16 +9,32 @@ import json
 from .errors import BadManifest, BadSignature
 
 FORMAT = "mtdb-update-1"
+LIMIT = 2048  # bytes of the JSON text
 FIELDS = ("board", "variant", "version", "security", "size", "sha256", "updater")
 
 
+def whole(text):
+    """Return the dict that `text` (JSON, str or UTF-8) is. Raises ValueError.
+
+    MicroPython's json takes a text whose last bracket is missing for whole; then the 0 behind it lands in the dict.
+    """
+    found, _ = json.loads("[%s,0]" % (text if isinstance(text, str) else str(text, "utf-8")))
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
 def parse(raw):
-    """Return the manifest in `raw` (JSON text, bytes or a dict) with every signed field checked for type and range.
+    """Return the manifest in `raw` (JSON text, bytes or a dict) with `file` and every signed field checked for type and range.
 
     `variant`, `security` and `updater` default to "", 0 and 1. Raises BadManifest.
     """
     try:
-        m = dict(raw if isinstance(raw, dict) else json.loads(raw))
+        if not isinstance(raw, dict):
+            if len(raw) > LIMIT:
+                raise BadManifest("longer than %d bytes" % LIMIT)
+            raw = whole(raw)
+        m = dict(raw)
     except (ValueError, TypeError):
         raise BadManifest("not a JSON object")
     m.setdefault("variant", "")
@@ -32,6 +48,9 @@ def parse(raw):
             good = isinstance(value, str) and len(value) <= 64 and "\n" not in value and (value or name == "variant")
         if not good:
             raise BadManifest(name)
+    file = m.get("file", "")
+    if not isinstance(file, str) or file and min(file) < " ":  # a line end in it would end the request's line
+        raise BadManifest("file")
     if not m["size"] or len(m["sha256"]) != 64:
         raise BadManifest("size or sha256")
     return m

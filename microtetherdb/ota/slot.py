@@ -18,6 +18,10 @@ the other slot. That is ESP-IDF's scheme; `docs/update.md` has the state table.
 
 import json
 import os
+from binascii import crc32
+
+from .errors import BadState, OTAError
+from .manifest import whole
 
 EMPTY, NEW, PENDING, VALID, ABORTED = "empty", "new", "pending", "valid", "aborted"
 
@@ -39,8 +43,6 @@ def default():
         return Esp32Slot()
     path = hasattr(os, "getenv") and os.getenv("MTDB_SLOTS")
     if not path:
-        from .errors import OTAError
-
         raise OTAError("no update slots on this board")
     from .slot_file import FileSlot
 
@@ -48,20 +50,37 @@ def default():
 
 
 def load(path):
-    """Return the dict kept in `path` by `save`; an empty one when there is none."""
+    """Return the dict kept in `path` by `save`; an empty one when there is none. Raises BadState when it cannot be read."""
+    damage = None
     for name in (path, path + "~"):
         try:
-            with open(name) as f:
-                return json.load(f)
-        except (OSError, ValueError):
-            pass
+            with open(name, "rb") as f:
+                text = f.read()
+            if text[-10:-9] == text[-1:] == b"\n":
+                if text[-10:] != _check(text[:-10]):
+                    raise ValueError("checksum")
+                text = text[:-10]
+            return whole(text)
+        except (OSError, ValueError) as e:
+            # no such file (ENOENT), or a second one torn by a cut: the first write never came to its end
+            if name == path and e.args[:1] != (2,):
+                damage = e
+    if damage:
+        raise BadState(path, damage)
     return {}
 
 
-def save(path, state):
-    """Replace the contents of `path` by `state`: after a power cut either the old or the new is there."""
+def _check(text):
+    # What follows the text: a release without it reads the JSON before it, and writes none.
+    return b"\n%08x\n" % crc32(text)
+
+
+def save(path, state, check=False):
+    """Replace the contents of `path` by `state`: after a power cut either the old or the new is there. `check`: with a checksum."""
     new = path + "~"
-    with open(new, "w") as f:
+    with open(new, "wb") as f:
         json.dump(state, f)
+        if check:
+            f.write(_check(json.dumps(state).encode()))
         f.flush()
     os.rename(new, path)  # on FAT it removes the old one first: load() then finds the new one under its first name

@@ -2,8 +2,8 @@
 
 import os
 
-from .errors import TooLarge
-from .slot import ABORTED, EMPTY, NEW, VALID, load, save
+from .errors import BadState, TooLarge
+from .slot import ABORTED, EMPTY, NEW, PENDING, VALID, load, save
 
 
 class FileSlot:
@@ -24,7 +24,14 @@ class FileSlot:
         self._file = None
 
     def _load(self):
-        return load(self._path + "state") or {"boot": 0, "states": [VALID, EMPTY]}
+        s = load(self._path + "state") or {"boot": 0, "states": [VALID, EMPTY]}
+        states = s.get("states")
+        good = isinstance(states, list) and len(states) == 2 and type(s.get("boot")) is int and s["boot"] in (0, 1)
+        for state in states if good else ():
+            good = good and state in (EMPTY, NEW, PENDING, VALID, ABORTED)
+        if not good:
+            raise BadState(self._path + "state")
+        return s
 
     def _set(self, slot, state, boot):
         s = self._load()
@@ -59,10 +66,11 @@ class FileSlot:
         self._file.write(buf)
 
     def readinto(self, offset, buf):
-        """Fill `buf` from `offset` of the target."""
+        """Fill `buf` from `offset` of the target. Raises OSError when the file is not there or ends before."""
         with self._name(self.target, "rb") as f:
             f.seek(offset)
-            f.readinto(buf)
+            if f.readinto(buf) != len(buf):
+                raise OSError(5)  # EIO
 
     def finish(self):
         """Make what was written durable."""

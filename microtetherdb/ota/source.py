@@ -1,115 +1,93 @@
 """Where an update comes from: an HTTP(S) URL, a file, or any stream with `readinto`, read in order into the caller's buffer."""
 
 import asyncio
+import time
 
-from micropython import const
+from .errors import SourceError, Truncated, Unreachable
 
-from .errors import SourceError, Truncated
 
-_HEADER = const(16384)  # bytes of an answer's header, all lines together
-_LINE = const(2048)  # bytes kept of a line: enough for where a redirect leads
+def _is_url(where):
+    scheme, mark, _ = where.partition("://")
+    return mark and "/" not in scheme
 
 
 def join(base, name):
-    """Return where `name` is when `base` (URL or path) refers to it."""
-    if "://" in name:
+    """Return where the URL reference `name` leads from `base` (URL or path; RFC 3986, section 5.2)."""
+    if _is_url(base):
+        from .http import join
+
+        return join(base, name)
+    if _is_url(name):
         return name
-    if name[:1] == "/":
-        return "/".join(base.split("/", 3)[:3]) + name if "://" in base else name
-    return base[: base.rfind("/") + 1] + name
+    name = _unquote(name)
+    return name if name[:1] == "/" else base[: base.rfind("/") + 1] + name
 
 
-def _context():
-    # Not `ssl=True` of open_connection, which wants micropython-lib's ssl.py on top of the firmware's tls.
-    import tls
+def refer(base, name):
+    """`join` for what a manifest says; see `http.refer`."""
+    if _is_url(base):
+        from .http import refer
 
-    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = tls.CERT_NONE
-    return context
+        return refer(base, name)
+    return join(base, name)
 
 
-async def _request(url, offset, ssl):
-    # Ask for `url` from `offset`: (stream at the body, offset it starts from).
-    for _ in range(5):
-        try:
-            scheme, _, host, path = (url + "/").split("/", 3)
-            name, port = host.split(":") if ":" in host else (host, 443 if scheme == "https:" else 80)
-            port = int(port)
-        except ValueError:
-            raise SourceError(url)
-        tls = None
-        if scheme == "https:":
-            tls = ssl or _context()
-        s, _ = await asyncio.open_connection(name, port, tls)
-        done = False
-        try:
-            # HTTP/1.0: the answer is neither chunked nor kept alive
-            s.write(("GET /%s HTTP/1.0\r\nHost: %s\r\nRange: bytes=%d-\r\n\r\n" % (path[:-1], host, offset)).encode())
-            await s.drain()
-            status = start = 0
-            line = bytearray()
-            for _ in range(_HEADER):
-                c = await s.read(1)
-                if not c:
-                    raise OSError("closed")
-                if c != b"\n":
-                    if len(line) < _LINE:
-                        line += c
-                    continue
-                text = bytes(line).strip()
-                if not text:
-                    break
-                name, _, value = text.partition(b":")
-                name = name.lower()
-                if not status:
-                    status = int(text.split()[1])
-                elif name == b"content-range":
-                    start = int(value.split()[1].split(b"-")[0])
-                elif name == b"location":
-                    url = join(url, value.strip().decode())
-                line = bytearray()
-            else:
-                raise ValueError
-            done = status in (200, 206)
-            if done:
-                return s, start
-        except (ValueError, IndexError) as e:  # tls raises ValueError for a certificate that it refuses
-            raise SourceError("not HTTP, or not trusted", e)
-        finally:
-            if not done:
-                await s.wait_closed()
-        if status == 416:
-            raise Truncated(offset)
-        if status >= 500:
-            raise OSError(status)  # may pass
-        if status not in (301, 302, 307, 308):
-            raise SourceError(status)
-    raise SourceError("redirects")
+def _unquote(name):
+    # The file that a reference means: %20 is a space.
+    from binascii import unhexlify
+
+    first, *rest = name.split("%")
+    raw = first.encode()
+    try:
+        for part in rest:
+            raw += (unhexlify(part[:2]) or b"%") + part[2:].encode()
+        return raw.decode()
+    except ValueError:  # not quoted
+        return name
 
 
 class Source:
     """Bytes of `where` (URL, path or stream) from `offset` on.
 
     A URL is asked again from where it broke off, `retries` times without a byte of progress, after a pause that starts at
-    `pause` seconds and doubles; each wait for the link ends after `timeout` seconds. `ssl`: the SSLContext for https.
+    `pause` seconds and doubles; each wait for the link ends after `timeout` seconds, the whole, pauses and all, after `total`
+    seconds (at most 500,000). `ssl`: the SSLContext for https. `headers`: dict of more lines for the request's header.
     """
 
-    def __init__(self, where, offset=0, timeout=20, retries=5, pause=1, ssl=None):
+    def __init__(self, where, offset=0, timeout=20, retries=5, pause=1, ssl=None, total=3600, headers=None):
         self._where = where
-        self._url = isinstance(where, str) and "://" in where
+        self._url = isinstance(where, str) and _is_url(where)
         self._offset = offset
         self._timeout = timeout
         self._retries = retries
         self._pause = pause
         self._ssl = ssl
+        self._headers = headers or {}
+        self._total = total
+        self._end = time.ticks_add(time.ticks_ms(), int(min(total, 500000) * 1000))
         self._stream = None
+        self._came = False  # a byte of the file
+
+    def _give_up(self, reason):
+        raise (Truncated if self._came else Unreachable)(self._offset, reason)
+
+    def _left(self, wait):
+        # `wait` seconds, or what is left of the whole time, in ms.
+        left = time.ticks_diff(self._end, time.ticks_ms())
+        if left <= 0:
+            self._give_up("longer than total=%s s" % self._total)
+        return min(left, int(wait * 1000))
 
     async def _open(self, scratch):
         where = self._where
         offset = self._offset
         start = 0
         if self._url:
-            self._stream, start = await asyncio.wait_for(_request(where, offset, self._ssl), self._timeout)
+            from .http import request
+
+            self._stream, start = await asyncio.wait_for_ms(
+                request(where, offset, self._ssl, self._headers), self._left(self._timeout)
+            )
         elif isinstance(where, str):
             self._stream = open(where, "rb")
             start = self._stream.seek(offset)
@@ -121,17 +99,22 @@ class Source:
             start += await self._read(scratch[: offset - start])
 
     async def _read(self, buf):
+        left = self._left(self._timeout)
         n = self._stream.readinto(buf)
         if n is not None and not isinstance(n, int):
-            n = await asyncio.wait_for(n, self._timeout)
+            n = await asyncio.wait_for_ms(n, left)
         if n == 0:
             raise EOFError
+        if n:
+            self._came = True
+        else:
+            await asyncio.sleep_ms(1)  # a stream that has nothing yet
         return n or 0
 
     async def fill(self, buf, whole=True):
         """Fill the memoryview `buf` and return its length; with `whole=False` the end may come earlier.
 
-        Raises Truncated, SourceError, or the OSError of a file.
+        Raises Truncated, Unreachable, SourceError, or the OSError of a file.
         """
         done = 0
         tries = 0
@@ -153,8 +136,8 @@ class Source:
                     raise
                 await self.close()
                 if tries == self._retries:
-                    raise Truncated(self._offset, e)
-                await asyncio.sleep(self._pause * (1 << tries))
+                    self._give_up(e)
+                await asyncio.sleep_ms(self._left(self._pause * (1 << tries)))
                 tries += 1
         return done
 

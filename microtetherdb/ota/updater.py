@@ -7,13 +7,16 @@ states between them.
 """
 
 import asyncio
+import gc
 
 from micropython import const
 
 from . import manifest, slot as slots
 from .errors import (
     BadHash,
+    BadManifest,
     BadSignature,
+    BadState,
     FailedBefore,
     OldSecurity,
     SelfTestFailed,
@@ -22,7 +25,7 @@ from .errors import (
     UpdaterTooOld,
     WrongBoard,
 )
-from .source import Source, join
+from .source import Source, refer
 
 UPDATER = 1  # compared with a manifest's `updater`
 _CHUNK = const(4096)
@@ -35,7 +38,7 @@ class Updater:
     What is None comes from the board's frozen `_mtdb_board`: `board` (name), `variant`, `key` (public key, 128 hex digits),
     `security` (security version of the running image). `slot`: backend, see `slot.py`. `journal`: path of the journal.
     `allow_unsigned`: accept manifests without a signature on a board without a key. Other keywords go to `Source`:
-    `timeout`, `retries`, `pause`, `ssl`.
+    `timeout`, `retries`, `pause`, `total`, `ssl`, `headers`. Raises BadState.
     """
 
     _busy = False  # of the class: there is one target slot
@@ -58,13 +61,21 @@ class Updater:
         self._settle()
 
     def _save(self):
-        slots.save(self._path, self._journal)
+        slots.save(self._path, self._journal, True)
 
     def _settle(self):
         # Bring the journal up to what the boot loader did since: a cut or a restart may have come between the two.
         self._journal = j = slots.load(self._path)
-        trial = j.get("trial")
-        if not trial:
+        try:  # what the code below and elsewhere takes for granted
+            sha, done = j.get("download") or ("", 0)
+            version, security, _, _ = trial = j.get("trial") or ("", 0, 0, 0)
+            "".join([sha, version, j.get("version") or ""] + j.get("failed", []))
+            good = min(done, security, j.get("security", 0)) >= 0
+        except (TypeError, ValueError):
+            good = False
+        if not good:
+            raise BadState(self._path)
+        if not version:
             return
         running, target = self.slot.status()
         if trial[2] == self.slot.running:
@@ -114,11 +125,13 @@ class Updater:
         """Return the manifest at `where` (URL, path, or a dict), verified and fit for this device. Its member `image` says where
         the image is.
 
-        Raises BadManifest, BadSignature, WrongBoard, OldSecurity, UpdaterTooOld, FailedBefore, TooLarge, Unconfirmed.
+        Raises Truncated, Unreachable, SourceError, BadManifest, BadSignature, BadState, WrongBoard,
+        OldSecurity, UpdaterTooOld, FailedBefore, TooLarge, Unconfirmed.
         """
         raw = where
+        gc.collect()  # what lives long from here on lies close together, and leaves room for the buffer
         if isinstance(where, str):
-            raw = bytearray(2048)
+            raw = bytearray(manifest.LIMIT + 1)  # the one says that it is longer
             source = Source(where, **self._source)
             try:
                 raw = raw[: await source.fill(memoryview(raw), False)]
@@ -126,7 +139,7 @@ class Updater:
                 await source.close()
         m = manifest.parse(raw)
         if isinstance(where, str):
-            m["image"] = join(where, m.get("file", ""))
+            m["image"] = refer(where, m["file"]) if m.get("file") else None
         if self._key:
             await manifest.verify(m, self._key)
         elif not self._unsigned:
@@ -153,19 +166,23 @@ class Updater:
         `image`: where the image is, if not where the manifest says (URL, path or stream). `progress(done, size)` is
         called after each 4096 bytes. Yields to the loop between them; a cancelled or broken download goes on where it was at the
         next call. Then call `restart()`. Raises what `check` raises, Unconfirmed also while another update goes on, Truncated,
-        SourceError, BadImage, BadHash, OSError.
+        Unreachable, SourceError, BadImage, BadHash, OSError.
         """
         if Updater._busy:
             raise Unconfirmed("another update goes on")
         Updater._busy = True
         try:
-            return await self._update(await self.check(where), image, progress)
+            gc.collect()
+            buf = memoryview(bytearray(_CHUNK))
+            return await self._update(await self.check(where), image, buf, progress)
         finally:
             Updater._busy = False
 
-    async def _update(self, m, image, progress):
-        buf = memoryview(bytearray(_CHUNK))
-        await self._fetch(m, image or m["image"], buf, progress)
+    async def _update(self, m, image, buf, progress):
+        image = image or m.get("image")
+        if not image:
+            raise BadManifest("file")
+        await self._fetch(m, image, buf, progress)
         await self._verify(m, buf)
         old = self.slot.status()[1]
         self._journal["trial"] = [m["version"], m["security"], self.slot.target, old != slots.ABORTED]
@@ -180,7 +197,12 @@ class Updater:
         j = self._journal
         size = m["size"]
         old = j.get("download")
-        done = old[1] if old and old[0] == m["sha256"] else 0
+        done = old[1] if old and old[0] == m["sha256"] and old[1] <= size and not old[1] % _CHUNK else 0
+        if done:
+            try:
+                slot.readinto(done - _CHUNK, buf)
+            except OSError:
+                done = 0  # what was received is not there any more
         if old and not done:
             self._mark(m, 0)
         source = Source(image, done, **self._source)
@@ -228,9 +250,9 @@ class Updater:
     def confirm(self, test):
         """Finish the trial of the running image: True when it has been confirmed now, False when it was not on trial.
 
-        `test`: path of a database that is opened and read (one that the program has open already has passed), an open
-        database, which is read, or a function that returns a true value when all is well. If it fails, the image is rolled back (restarts into the old one, or raises SelfTestFailed where that returns) and its version
-        remembered as failed.
+        `test`: path of a database that is there, which is opened and read (one that the program has open already has passed), an
+        open database, which is read, or a function that returns a true value when all is well. If it fails, the image is rolled
+        back (restarts into the old one, or raises SelfTestFailed where that returns) and its version remembered as failed.
         """
         self._settle()
         if self.slot.status()[0] == slots.VALID:
@@ -265,6 +287,8 @@ def _read(db):
     if isinstance(db, str):
         try:
             with MicroTetherDB(db, in_memory=False) as opened:
+                if not opened.stats()["live"]:  # nothing on the medium: it would only be made now
+                    raise OSError(2, db)  # ENOENT
                 return _read(opened)
         except DBLock:  # open in this program
             return True
