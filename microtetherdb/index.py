@@ -163,11 +163,24 @@ def paced(db):
         commit(db)
 
 
+def settle(db):
+    """An index that is not complete and that nobody builds any more goes: puts need not care for it."""
+    for index in list((db._indexes or {}).values()):
+        if not index.ready and not index.builders:
+            value = db._store.get(index.catalogue()[0])
+            if value is not None and value[0] == READY:
+                index.ready = True  # Ctrl-C came just behind the last piece
+            else:
+                del db._indexes[index.path]
+                db._leftover = True
+
+
 def reclaim(db, number=None):
     """Remove a few entries of an index that is dropped or was not finished, with the lock held; True if there may be more.
 
     `number`: of that index only.
     """
+    settle(db)
     store = db._store
     used = [index.number for index in (db._indexes or {}).values()]
     for key, value in store.scan(CATALOGUE, _CATALOGUE_END):

@@ -4,7 +4,7 @@ from micropython import const
 
 from . import keys
 from .errors import QueryError
-from .index import BUILDING, CATALOGUE, READY, STEP, Index, paced, reclaim, some
+from .index import BUILDING, CATALOGUE, READY, STEP, Index, paced, reclaim, settle, some
 from .lifecycle import commit
 from .lock import hold
 from .path import fields, split
@@ -40,13 +40,11 @@ def _begin(db, path):
     index = Index(path, number, 0, False)
     index.at = None
     db._link()  # every change goes through `changes` from now on
-    was = db._leftover
     db._leftover = True  # if this breaks off
     store.apply([index.catalogue()])
     if db._indexes is None:
         db._indexes = {}
     db._indexes[path] = index
-    db._leftover = was
     return index
 
 
@@ -81,15 +79,9 @@ def _piece(db, index):
 
 
 def _leave(db, index):
-    # A call of create_index ends. If it was the last one and the index is not complete, there is none.
     index.builders -= 1
-    if index.builders or index.ready or not db._open or _current(db, index.path) is not index:
-        return
-    if db._store.get(index.catalogue()[0])[0] == READY:
-        index.ready = True
-    else:
-        del db._indexes[index.path]
-        db._leftover = True
+    if db._open:
+        settle(db)
 
 
 def _rest(db, number, error):
@@ -122,11 +114,12 @@ def create_index_steps(db, path):
             while _piece(db, index):
                 yield
                 if index.ready or _current(db, path) is not index:
-                    return  # by another call; dropped; or the database was emptied
+                    break  # by another call; dropped; or the database was emptied
         finally:
             _leave(db, index)
     except BaseException as e:
         yield from _rest(db, index.number, e)
+    reclaim(db)
 
 
 def drop_index_steps(db, path):
