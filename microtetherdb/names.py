@@ -40,6 +40,7 @@ import microtetherdb.operators
 import microtetherdb.order
 import microtetherdb.ota.ecdsa
 import microtetherdb.ota.errors
+import microtetherdb.ota.http
 import microtetherdb.ota.manifest
 import microtetherdb.ota.slot
 import microtetherdb.ota.slot_esp32
@@ -67,8 +68,8 @@ import microtetherdb.scan
 import microtetherdb.sectors
 import microtetherdb.session
 import microtetherdb.sort
-import microtetherdb.steps
 import microtetherdb.state
+import microtetherdb.steps
 import microtetherdb.stock
 import microtetherdb.store
 import microtetherdb.task

@@ -241,27 +241,36 @@ class RamStore(Store):
         """Remove one key (str or bytes); returns 0 or 1."""
         self._scan = None
         self.changed += 1
-        try:
-            return self._delete(key)
-        except BaseException as e:
-            return self._delete_again(key, e)
+        try:  # without `as`: a frame of one more word would lie on the heap and cost as much as the delete
+            del self._tree[key]
+        except KeyError:
+            self.changed -= 1
+            return 0
+        except Exception:
+            return self._delete_again(key)
+        except BaseException:
+            self._break()
+            raise
+        if self.mirror is not None:
+            self.mirror.changed(((key, None),))
+        return 1
 
-    def _delete(self, key):
-        n = 1
+    def _delete_again(self, key):
+        found = self._tree is not None  # else an older change broke off, and this one has not begun
+        if found:
+            self._break()
+        self.recover()
         try:
             del self._tree[key]
         except KeyError:
-            n = 0
+            if not found:
+                return 0
+        except BaseException as e:
+            self._break()
+            self._reraise(e)
         if self.mirror is not None:
             self.mirror.changed(((key, None),))
-        return n
-
-    def _delete_again(self, key, error):
-        if self._tree is not None:
-            self._break()
-            self._reraise(error)
-        self.recover()
-        return self.delete(key)
+        return 1
 
     # Quota: estimated upwards on each put, counted when the estimate reaches it.
 
