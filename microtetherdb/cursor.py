@@ -17,13 +17,13 @@ class Cursor:
     The database may be changed meanwhile. Raises `DBClosed` when it was closed.
     """
 
-    def __init__(self, db, query, keys=False, watched=True, without=()):
+    def __init__(self, db, query, keys=False, without=()):
         self._db = db
         self._keys = keys
         self._project = query.project
         with hold(db):
             db._queries += 1
-            self._matches = query.run(db, True, None, watched, without)
+            self._matches = query.run(db, True, None, without)
         self._since = None
 
     def _step(self):
@@ -74,7 +74,8 @@ class Cursor:
 
     def close(self):
         """End the query early and free what it holds."""
-        self._matches.close()
+        with self._db._lock:
+            self._matches.close()
 
 
 def find(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):

@@ -14,17 +14,23 @@ from micropython import const
 
 from . import record
 from .order import entry
+from .lifecycle import commit
+from .keys import after
 from .path import walk
 
 CATALOGUE = b"\x00c"
 ENTRY = b"\x00x"
 
+_CATALOGUE_END = b"\x00d"
 BUILDING = const(1)
 READY = const(2)
 
 MULTI = const(1)  # some record has several values
-_WATCHES = const(8)
 SHORT = const(2)  # some entry is shortened, so that its order is not the whole order
+
+STEP = const(4)  # entries made or removed in one change list: some milliseconds on a Pico
+_UNFLUSHED = const(64)  # changes between two commits of long work
+_MOVES = const(64)  # so many at least are kept for queries that are open
 
 
 class Index:
@@ -43,6 +49,7 @@ class Index:
         self.prefix = ENTRY + bytes((number,))
         self.flags = flags
         self.ready = ready
+        self.builders = 0  # calls of create_index that are at it
 
     def catalogue(self):
         """Return the catalogue entry (key, value)."""
@@ -129,15 +136,66 @@ def _document(raw):
     return json.loads(raw)
 
 
-def load(store):
-    """Return the indexes of the catalogue, by path, or None; one that was not finished is left out."""
-    found = None
-    for key, value in store.scan(CATALOGUE, b"\x00d"):
+def load(db, store):
+    """Take over the indexes of the catalogue; what is left of one that was not finished goes by and by, see `reclaim`."""
+    for key, value in store.scan(CATALOGUE, _CATALOGUE_END):
         if value[0] == READY:
             path = key[2:].decode()
-            found = found or {}
-            found[path] = Index(path, value[1], value[2], True)
-    return found
+            db._indexes = db._indexes or {}
+            db._indexes[path] = Index(path, value[1], value[2], True)
+        else:
+            db._leftover = True
+
+
+def some(store, prefix):
+    """Return a change list that removes the next entries below a prefix; it is shorter than `STEP` when these are the last."""
+    out = []
+    for key in store.scan(prefix, after(prefix), 1):
+        out.append((key, None))
+        if len(out) == STEP:
+            break
+    return out
+
+
+def paced(db):
+    """Commit when enough has been changed: what is not committed is kept in RAM."""
+    if len(db._store._redo) >= _UNFLUSHED:
+        commit(db)
+
+
+def settle(db):
+    """An index that is not complete and that nobody builds any more goes: puts need not care for it."""
+    for index in list((db._indexes or {}).values()):
+        if not index.ready and not index.builders:
+            value = db._store.get(index.catalogue()[0])
+            if value is not None and value[0] == READY:
+                index.ready = True  # Ctrl-C came just behind the last piece
+            else:
+                del db._indexes[index.path]
+                db._leftover = True
+
+
+def reclaim(db, number=None):
+    """Remove a few entries of an index that is dropped or was not finished, with the lock held; True if there may be more.
+
+    `number`: of that index only.
+    """
+    settle(db)
+    store = db._store
+    used = [index.number for index in (db._indexes or {}).values()]
+    for key, value in store.scan(CATALOGUE, _CATALOGUE_END):
+        if value[0] == BUILDING and value[1] not in used and number in (None, value[1]):
+            break
+    else:
+        if number is None:
+            db._leftover = False
+        return False
+    out = some(store, ENTRY + value[1:2])
+    if len(out) < STEP:
+        out.append((key, None))
+    store.apply(out)
+    paced(db)
+    return True
 
 
 def emptied(indexes):
@@ -148,7 +206,7 @@ def emptied(indexes):
 def changes(db, key, old_raw, new_raw, out):
     """Append the changes of all indexes for one record to a change list; either raw may be None.
 
-    `key`: as stored (bytes). Open queries are told of the change.
+    `key`: as stored (bytes).
     """
     _changes(TAGS, db, key, old_raw, new_raw, out)
     if db._indexes:
@@ -190,39 +248,36 @@ def _difference(index, db, key, before, after, out):
     for code in after:
         if code not in before:
             out.append(index.key(code, key))
-    for watch in _watches:
-        if watch.db is db:
-            watch.changed(index, key, before, after)
+    moves = db._moves
+    if moves is not None and before and after and before != after:
+        moves.add(db, (index.number, key, before, after))
 
 
-# Queries that walk through ranges of an index and must not miss or repeat what moves in it.
-_watches = []
-_moves = 0
+class Moves:
+    """What moved lately in the indexes of a database, for the queries that walk through ranges of one: see `_Watch`.
 
+    They are not told but ask, so that those which were left in the middle, of which MicroPython tells nothing, cost no more
+    than this list, and not even that once nobody has asked for long.
+    """
 
-def watch(w):
-    """Tell `w` of every change: `w.db`, `w.changed(index, key, before, after)`, `w.drop()`."""
-    if len(_watches) >= _WATCHES:  # abandoned ones, surely: the one goes that has not moved for longest
-        idle = min(_watches, key=lambda w: w.moved_at)
-        _watches.remove(idle)
-        idle.drop()
-    _watches.append(w)
+    def __init__(self):
+        self.walks = 0  # begun and not ended
+        self.count = 0  # moves since the first
+        self.seen = 0  # `count` when one last asked
+        self._last = []
 
+    def add(self, db, move):
+        """Take in (number of the index, user key, values before, values after)."""
+        last = self._last
+        if len(last) == 2 * _MOVES:
+            if self.count - self.seen >= _MOVES:
+                db._moves = None
+                return
+            self._last = last = last[_MOVES:]
+        last.append(move)
+        self.count += 1
 
-def moved(w):
-    """Say that `w` goes on."""
-    global _moves
-    _moves += 1
-    w.moved_at = _moves
-
-
-def closed(db):
-    """Forget the queries of a database."""
-    for w in [w for w in _watches if w.db is db]:
-        _watches.remove(w)
-
-
-def unwatch(w):
-    """Stop telling `w`."""
-    if w in _watches:
-        _watches.remove(w)
+    def since(self, count):
+        """Return the moves since there were `count`, or None if they are not all here."""
+        n = self.count - count
+        return self._last[len(self._last) - n :] if n <= len(self._last) else None

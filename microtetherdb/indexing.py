@@ -4,13 +4,12 @@ from micropython import const
 
 from . import keys
 from .errors import QueryError
-from .index import BUILDING, CATALOGUE, ENTRY, READY, Index
+from .index import BUILDING, CATALOGUE, READY, STEP, Index, paced, reclaim, settle, some
+from .lifecycle import commit
 from .lock import hold
 from .path import fields, split
 
 _PATH = const(100)  # bytes
-_STEP = const(4)  # entries made or removed in one change list: some milliseconds on a Pico
-_FLUSH = const(16)  # steps between two commits
 _IDS = const(255)
 
 
@@ -22,44 +21,15 @@ def _check_path(path):
         raise QueryError("no index on %s: tags are indexed always" % path)
 
 
-def _wipe(db, prefix, commit):
-    # Remove all entries below a prefix in bounded change lists.
+def _begin(db, path):
+    # Enter an index that is being built from now on.
     store = db._store
-    steps = 0
-    while True:
-        out = []
-        for key in store.scan(prefix, keys.after(prefix), 1):
-            out.append((key, None))
-            if len(out) >= _STEP:
-                break
-        if not out:
-            return
-        store.apply(out)
-        steps += 1
-        if steps % _FLUSH == 0:
-            commit(db)
-        yield
-
-
-def create_index_steps(db, path):
-    """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.
-
-    The index is used once it is complete. What a build that was cut off has left is removed by `cleanup()`, by the
-    sweep each `cleanup_interval`, or by the next build. Two builds of a path at once are one; one that is dropped ends.
-    Raises `QueryError` for a path that cannot be indexed, `DBFull`.
-    """
-    # A generator that works between its yields, under the database lock.
-    _check_path(path)
-    store = db._store
-    if db._indexes and path in db._indexes and db._indexes[path].ready:
-        return
-    from .lifecycle import commit
-
+    key = CATALOGUE + path.encode()
     taken = set()
     number = 0
-    for key, value in store.scan(CATALOGUE, b"\x00d"):
-        if key[2:] == path.encode():
-            number = value[1]
+    for k, value in store.scan(CATALOGUE, keys.after(CATALOGUE)):
+        if k == key:
+            number = value[1]  # its entries that are left are removed first
         taken.add(value[1])
     if not number:
         for number in range(1, _IDS + 1):
@@ -68,79 +38,108 @@ def create_index_steps(db, path):
         else:
             raise QueryError("no more than %d indexes" % _IDS)
     index = Index(path, number, 0, False)
+    index.at = None
     db._link()  # every change goes through `changes` from now on
+    db._leftover = True  # if this breaks off
     store.apply([index.catalogue()])
     if db._indexes is None:
         db._indexes = {}
     db._indexes[path] = index
-    try:
-        for _ in _wipe(db, index.prefix, commit):
-            yield
-            if _lost(db, index):
-                break
+    return index
+
+
+def _piece(db, index):
+    # The next entries of an index that is being built; True if there are more.
+    store = db._store
+    out = ()
+    if index.at is None:
+        out = some(store, index.prefix)
+        at = None if out else keys.USER
+    else:
+        at = index.at
         out = []
-        steps = 0
-        for key, raw in store.scan(keys.USER):
-            if _lost(db, index):
-                break
+        for key, raw in store.scan(at):
+            at = key + b"\0"
             for code in index.of_record(raw):
                 out.append(index.key(code, key))
-            if len(out) >= _STEP:
-                store.apply(out)
-                out = []
-                steps += 1
-                if steps % _FLUSH == 0:
-                    commit(db)
-                yield
-        if not _lost(db, index):
+            if len(out) >= STEP:
+                break
+        else:
             key, value = index.catalogue()
             out.append((key, bytes((READY,)) + value[1:]))
             store.apply(out)
             index.ready = True
             commit(db)
-    finally:
-        if not index.ready and not _lost(db, index):
-            del db._indexes[path]
-    while path in (db._indexes or ()) and not db._indexes[path].ready:
-        yield  # another build took over
-
-
-def _lost(db, index):
-    # Dropped, or built by another, or the database was emptied.
-    return db._indexes is None or db._indexes.get(index.path) is not index
-
-
-def drop_index_steps(db, path):
-    """Remove an index in bounded steps; returns whether there was one."""
-    split(path)
-    from .lifecycle import commit
-
-    store = db._store
-    index = db._indexes.pop(path, None) if db._indexes else None
-    key = CATALOGUE + path.encode()
-    value = store.get(key)
-    if value is None:
-        return False
-    store.apply([(key, bytes((BUILDING,)) + value[1:3])])
-    for _ in _wipe(db, ENTRY + value[1:2], commit):
-        yield
-        if path in (db._indexes or ()):
-            return True  # made again meanwhile, with a wipe of its own
-    store.apply([(key, None)])
-    commit(db)
+            return False
+    if out:
+        store.apply(out)
+        paced(db)
+    index.at = at
     return True
 
 
-def reclaim(db):
-    """Remove some entries of an index that is neither used nor being built, with the lock held; True if there may be more."""
-    store = db._store
-    for key, value in store.scan(CATALOGUE, b"\x00d"):
-        if value[0] == BUILDING and key[2:].decode() not in (db._indexes or ()):
-            for _ in _wipe(db, ENTRY + value[1:2], lambda db: None):
-                return True
-            store.apply([(key, None)])
-            return True
-    return False
+def _leave(db, index):
+    index.builders -= 1
+    if db._open:
+        settle(db)
+
+
+def _rest(db, number, error):
+    # After an error or a cancellation the entries go all the same: there may be no room for anything else.
+    if not isinstance(error, (GeneratorExit, KeyboardInterrupt)):
+        while reclaim(db, number):
+            yield
+    raise error
+
+
+def _current(db, path):
+    return db._indexes.get(path) if db._indexes else None
+
+
+def create_index_steps(db, path):
+    """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.
+
+    The index is used once it is complete; a build that was cut off is begun again. Two calls for one path build it together;
+    `drop_index` ends them.
+    Raises `QueryError` for a path that cannot be indexed, `DBFull`.
+    """
+    # A generator that works between its yields, under the database lock.
+    _check_path(path)
+    index = _current(db, path) or _begin(db, path)
+    if index.ready:
+        return
+    index.builders += 1
+    try:
+        try:
+            while _piece(db, index):
+                yield
+                if index.ready or _current(db, path) is not index:
+                    break  # by another call; dropped; or the database was emptied
+        finally:
+            _leave(db, index)
+    except BaseException as e:
+        yield from _rest(db, index.number, e)
+    reclaim(db)
+
+
+def drop_index_steps(db, path):
+    """Remove an index in bounded steps; returns whether there was one. `create_index` of the path meanwhile makes it anew."""
+    split(path)
+    key = CATALOGUE + path.encode()
+    value = db._store.get(key)
+    if value is None:
+        return False
+    db._leftover = True
+    db._store.apply([(key, bytes((BUILDING,)) + value[1:])])
+    if db._indexes:
+        db._indexes.pop(path, None)
+    try:
+        while reclaim(db, value[1]):
+            yield
+    except BaseException as e:
+        yield from _rest(db, value[1], e)
+    commit(db)
+    return True
 
 
 def indexes(db):

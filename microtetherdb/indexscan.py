@@ -1,6 +1,6 @@
 """Running a query through ranges of an index.
 
-Records may move in the index between two steps of a walk. It is told of every change (index.watch),
+Records may move in the index between two steps of a walk. It looks up what moved since its last step (`index.Moves`),
 remembers those that it would miss or meet twice, and gives them at the end.
 """
 
@@ -48,8 +48,6 @@ def _pick(db, f, plan, limit, tree):
 class _Watch:
     # Keeps a walk through ranges of an index right while records move in it.
 
-    moved_at = 0  # see index.moved
-
     def __init__(self, db, plan):
         self.db = db
         self.index = plan.index
@@ -57,7 +55,34 @@ class _Watch:
         self.down = plan.descending and plan.ordered
         self.at = None  # (value's end, entry) where the walk is
         self.moved = {}  # key -> whether the walk had met the record before it moved
-        self.broken = None
+
+    def begin(self):
+        db = self.db
+        if db._moves is None:
+            db._moves = _index.Moves()
+        self.moves = db._moves
+        self.moves.walks += 1
+        self.seen = self.moves.count
+
+    def end(self):
+        self.moves.walks -= 1
+        if not self.moves.walks and self.db._moves is self.moves:
+            self.db._moves = None
+
+    def look(self):
+        # What moved since the last step.
+        moves = self.moves
+        if self.seen != moves.count or self.db._moves is not moves:
+            fresh = moves.since(self.seen) if self.db._moves is moves else None
+            if fresh is None:
+                self._too_many()
+            for number, key, before, after in fresh:
+                if number == self.index.number and key not in self.moved:
+                    self._moved(key, before, after)
+            moves.seen = self.seen = moves.count
+
+    def _too_many(self):
+        raise QueryError("more than %d records moved in the index while a query was open" % _CHANGES)
 
     def _where(self, codes, key):
         # (met, ahead): has the walk passed one of these entries, is one still to come?
@@ -77,19 +102,13 @@ class _Watch:
                         ahead = ahead or entry > self.at[1]
         return met, ahead
 
-    def changed(self, index, key, before, after):
-        if index is not self.index or not after or key in self.moved:
-            return
+    def _moved(self, key, before, after):
         met = self._where(before, key)[0]
         now_met, now_ahead = self._where(after, key)
         if met and (now_ahead or not now_met) or (not met and now_met and self._where(before, key)[1]):
             if len(self.moved) >= _CHANGES:
-                self.broken = "more than %d records moved in the index while a query was open" % _CHANGES
-            else:
-                self.moved[key] = met
-
-    def drop(self):
-        self.broken = "too many queries are open"
+                self._too_many()
+            self.moved[key] = met
 
     def first(self, codes):
         # The first of a record's entries that the walk meets: there it is given.
@@ -119,32 +138,45 @@ def _entries(store, start, end, down):
         end = head
 
 
-def walk(db, f, plan, slices, counts, watched):
-    """Yield as `scan.scan` does. `counts[0]`: records fetched. `watched`: records may move meanwhile."""
+def _resumed(db, index, watch):
+    # After a pause: the index must not have gone, as entries that are being removed would end the walk early.
+    if index.number:
+        now = (db._indexes or {}).get(index.path)
+        if now is None or now.number != index.number or not now.ready:
+            raise QueryError("the index on %s was dropped while a query was open" % index.path)
+    if watch is not None:
+        watch.look()
+
+
+def walk(db, f, plan, slices, counts):
+    """Yield as `scan.scan` does. `counts[0]`: records fetched. `slices`: records may move between two steps."""
     store = db._store
     index = plan.index
     accept = acceptor(db, f, plan.exact)
     down = plan.ordered and plan.descending
     watch = None
-    if not plan.single and watched:
-        watch = _Watch(db, plan)
-        _index.watch(watch)
+    if slices:
+        _resumed(db, index, None)
+        if not plan.single:
+            watch = _Watch(db, plan)
+            watch.begin()
     n = 0
     try:
         for start, end in reversed(plan.ranges) if down else plan.ranges:
             for entry, value in _entries(store, start, end, down):
                 head = value[0]
                 key = entry[head:]
+                n += 1
+                if slices and not n & 1:
+                    was = store.changed
+                    yield None
+                    _resumed(db, index, watch)
+                    if store.changed != was and store.get(entry) is None:
+                        continue  # it has moved
                 if watch is not None:
-                    _index.moved(watch)
                     watch.at = entry[:head], entry
                     if watch.moved and key in watch.moved:
                         continue
-                n += 1
-                if slices and not n & 1:
-                    yield None
-                    if watch is not None and watch.broken:
-                        raise QueryError(watch.broken)
                 raw = store.get(key)
                 if raw is None:
                     continue
@@ -159,8 +191,8 @@ def walk(db, f, plan, slices, counts, watched):
                         if entry[len(index.prefix) : head] != first:
                             continue
                 yield key, doc, raw
-                if watch is not None and watch.broken:
-                    raise QueryError(watch.broken)
+                if slices:
+                    _resumed(db, index, watch)
         if watch is not None and watch.moved:
             moved = acceptor(db, f)
             for key in list(watch.moved):
@@ -173,4 +205,4 @@ def walk(db, f, plan, slices, counts, watched):
                             yield key, doc, raw
     finally:
         if watch is not None:
-            _index.unwatch(watch)
+            watch.end()

@@ -53,7 +53,8 @@ def _set_up(db, cfg, store, clock, name):
     db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
     db._made = 0
     db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
-    db._next = db._due = threshold(db)
+    db._due = threshold(db)
+    db._next = 1  # to find out about a loop
     db._tick = tick
     db._check_ms = int(cfg["ttl_check_interval"] * 1000)
     db._sweep_ms = int(cfg["cleanup_interval"] * 1000)
@@ -94,6 +95,8 @@ def stop(db):
         store = db._store
         if not store.ram:
             store.commit(store.dirty() or db._expiry is not None)  # the time, for what expires
+        if store.mirror is not None:
+            store.mirror.end()
         db._open = False
         db._store = closed
         db._set = closed.put
@@ -101,9 +104,6 @@ def stop(db):
             store.close()
         finally:
             lock.release(lock.open_files.get(db._name, lock.NOWHERE))
-    index = sys.modules.get("microtetherdb.index")
-    if index is not None:
-        index.closed(db)
     if db._task is not None:
         from . import task
 
@@ -120,15 +120,24 @@ def threshold(db):
 
 def tick(db):
     """Between operations, with the lock held: flush when due, then expire a little when due."""
+    db._next = db._due
     if db._made >= db._due:
         commit(db)
+    if db._task is None:
+        core = sys.modules.get("asyncio.core")
+        if core is not None:  # a loop may start after the opening
+            if core.cur_task is None:
+                db._next = db._made + 1
+            elif lock.get_ident() == lock.HOME:
+                methods.module("task").attach(db)
+    if db._leftover:
+        methods.module("index").reclaim(db)
     now = time.ticks_ms()
     if not 0 <= time.ticks_diff(now, db._checked) < db._check_ms:  # below 0: ticks went round, nobody called for days
         if expire(db, _SLICE) == _SLICE:
             db._next = db._made + 1  # more is due: go on after the next operation
         else:
             db._checked = now
-            db._next = db._due
             if not 0 <= time.ticks_diff(now, db._swept) < db._sweep_ms and not sweep(db):
                 db._swept = now
 
@@ -177,6 +186,7 @@ def flush(db):
     """Make every acknowledged operation durable."""
     with hold(db):
         commit(db)
+        db._next = 0  # see `tick`
 
 
 def expire(db, limit, flush=True):
@@ -214,8 +224,6 @@ def expire(db, limit, flush=True):
 def sweep(db):
     """One piece of the full sweep that is due each `cleanup_interval`, with the lock held; True if there is more."""
     more = db._expiry is not None and db._expiry.sweep(db._store, True)
-    if db._linked and not more:
-        more = methods.module("indexing").reclaim(db)
     log = db._store.log
     return log is not None and log.step() or more
 
@@ -230,7 +238,6 @@ def cleanup_steps(db):
             yield
     while db._expiry is not None and db._expiry.sweep(db._store):
         yield
-    if db._linked:
-        while methods.module("indexing").reclaim(db):
-            yield
+    while db._leftover and methods.module("index").reclaim(db):
+        yield
     return n

@@ -4,7 +4,7 @@ import os
 import time
 
 try:
-    from _thread import allocate_lock
+    from _thread import allocate_lock, get_ident
 except ImportError:  # firmware without threads
 
     class allocate_lock:
@@ -17,6 +17,11 @@ except ImportError:  # firmware without threads
         def __exit__(self, *_):
             pass
 
+    def get_ident():
+        return 1
+
+
+HOME = get_ident()  # the thread that imports the package; an event loop belongs to it
 
 # The places that are open in this process (places.py): name -> [whether it is open, what is held against other processes ...].
 open_files = {}

@@ -149,7 +149,7 @@ class LogStore(Store):
             return self.put(key, value)
         self.log.step()
         if self.mirror is not None:
-            self.mirror(key, value)
+            self.mirror.changed(((key, value),))
 
     def _reserve(self, need):
         try:
@@ -194,8 +194,7 @@ class LogStore(Store):
             return self.apply(changes)
         self.log.step()
         if self.mirror is not None:
-            for key, value in changes:
-                self.mirror(key, value)
+            self.mirror.changed(changes)
 
     def delete(self, key):
         """Remove one key (str or bytes); returns 0 or 1."""
@@ -219,7 +218,7 @@ class LogStore(Store):
             return self.delete(key)
         self.log.step()
         if self.mirror is not None:
-            self.mirror(key, None)
+            self.mirror.changed(((key, None),))
         return 1
 
     # Durability
@@ -279,8 +278,6 @@ class LogStore(Store):
         except BaseException as e:
             self._undo(e)
             return self.clear(changes)
-        if self.mirror is not None:
-            self.mirror(None, None)
 
     def close(self, force=False):
         """Commit (`force`: see there) and let go of the tree and its stream."""
@@ -293,3 +290,11 @@ class LogStore(Store):
                     self.log.rollback()
             finally:
                 self.log.close()
+
+    def discard(self):
+        """Let go of the tree and its stream without a commit."""
+        self._drop()
+        log = self.log
+        medium, log.medium = log.medium, None
+        if medium is not None:
+            medium.close()

@@ -2,6 +2,7 @@
 
 from .cursor import Cursor
 from .query import Query
+from .steps import each
 
 
 def _given(q):
@@ -14,9 +15,13 @@ def _given(q):
 def delete_many(db, q):
     """Delete all matches, one at a time; returns how many."""
     n = 0
-    for key, _ in Cursor(db, Query(_given(q), fields=()), True, False):
+    for key, _ in _to_delete(db, q):
         n += db.delete(key)
     return n
+
+
+def _to_delete(db, q):
+    return Cursor(db, Query(_given(q), fields=()), True)
 
 
 def update_many(db, q, changes):
@@ -39,7 +44,7 @@ def _to_update(db, q, changes):
     paths = update.check(changes)
     # An index whose entries move under the walk is not used: key order needs no memory.
     without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
-    return Cursor(db, Query(_given(q), fields=()), True, False, without), changes
+    return Cursor(db, Query(_given(q), fields=()), True, without), changes
 
 
 def _touches(a, b):
@@ -48,16 +53,10 @@ def _touches(a, b):
 
 async def delete_many_async(db, q):
     """As `delete_many`, sharing the event loop."""
-    n = 0
-    async for key, _ in Cursor(db, Query(_given(q), fields=()), True, False):
-        n += db.delete(key)
-    return n
+    return await each(_to_delete(db, q), lambda m: db.delete(m[0]))
 
 
 async def update_many_async(db, q, changes):
     """As `update_many`, sharing the event loop."""
-    n = 0
     cursor, changes = _to_update(db, q, changes)
-    async for key, _ in cursor:
-        n += db.update(key, changes)
-    return n
+    return await each(cursor, lambda m: db.update(m[0], changes))

@@ -84,7 +84,7 @@ class Query:
         p = _choose(db, self.filter, self.order, without)
         return p if p.index is not None else None
 
-    def run(self, db, slices=False, counts=None, watched=True, without=()):
+    def run(self, db, slices=False, counts=None, without=()):
         """Return a generator of (stored key, document, raw), to be advanced with the database lock held.
 
         With `slices` it gives None between, every few records. `counts[0]` is increased for each
@@ -94,7 +94,7 @@ class Query:
         if plan is None:
             matches = scan(db, self.filter, slices)
         else:
-            matches = _walk(db, self.filter, plan, slices, counts or [0], watched)
+            matches = _walk(db, self.filter, plan, slices, counts or [0])
         if self.order is not None and not (plan is not None and plan.ordered):
             from .sort import arranged
 
@@ -178,16 +178,16 @@ def count(db, q=None):
 async def query_async(db, *args, **kw):
     """As `query`, sharing the event loop."""
     from .cursor import find
-    from .steps import collected
+    from .steps import each
 
-    return await collected(find(db, *args, **kw))
+    out = []
+    await each(find(db, *args, **kw), out.append)
+    return out
 
 
 async def count_async(db, q=None):
     """As `count`, sharing the event loop."""
     from .cursor import Cursor
+    from .steps import each
 
-    n = 0
-    async for _ in Cursor(db, Query(q, fields=())):
-        n += 1
-    return n
+    return await each(Cursor(db, Query(q, fields=())), lambda _: 1)

@@ -155,7 +155,7 @@ class RamStore(Store):
         except BaseException as e:
             return self._put_again(key, value, e)
         if self.mirror is not None:
-            self.mirror(key, value)
+            self.mirror.changed(((key, value),))
 
     def _put_again(self, key, value, error):
         if self._tree is not None:  # a new error, not an old one that is to be recovered from
@@ -207,8 +207,7 @@ class RamStore(Store):
             self._failed(e)
         self._mend(tree)
         if self.mirror is not None:
-            for i, key in enumerate(keys):
-                self.mirror(key, values[i])
+            self.mirror.changed(zip(keys, values))
 
     def _failed(self, error):
         # Take back what was done, at once if that can be.
@@ -245,6 +244,7 @@ class RamStore(Store):
         try:  # without `as`: a frame of one more word would lie on the heap and cost as much as the delete
             del self._tree[key]
         except KeyError:
+            self.changed -= 1
             return 0
         except Exception:
             return self._delete_again(key)
@@ -252,7 +252,7 @@ class RamStore(Store):
             self._break()
             raise
         if self.mirror is not None:
-            self.mirror(key, None)
+            self.mirror.changed(((key, None),))
         return 1
 
     def _delete_again(self, key):
@@ -269,7 +269,7 @@ class RamStore(Store):
             self._break()
             self._reraise(e)
         if self.mirror is not None:
-            self.mirror(key, None)
+            self.mirror.changed(((key, None),))
         return 1
 
     # Quota: estimated upwards on each put, counted when the estimate reaches it.
@@ -312,7 +312,6 @@ class RamStore(Store):
         old = self._tree
         before = self._stream
         self._scan = None
-        self.changed += 1
         self.get = tree.get
         self._stream = stream
         self._tree = tree
@@ -346,10 +345,10 @@ class RamStore(Store):
         if self._tree is None:
             self.recover()
         stream = self._stream.another()
-        self._replace(self._copied(None, stream, changes), stream)
+        tree = self._copied(None, stream, changes)
+        self.changed += 1
+        self._replace(tree, stream)
         self._left = self.quota // 3
-        if self.mirror is not None:
-            self.mirror(None, None)
 
     def close(self):
         """Let go of the tree and its stream."""

@@ -10,7 +10,7 @@ def restore(db, store):
         if store.first(b"\0c") is not None:
             from . import index
 
-            db._indexes = index.load(store)
+            index.load(db, store)
         if store.first(keys.EXPIRY) is not None:
             from . import lifecycle
 

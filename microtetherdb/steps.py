@@ -12,49 +12,64 @@ from .lock import hold
 _BUDGET_MS = const(5)  # of work between two yields to the loop; a step may add as much
 
 
-def _step(db, generator):
-    # One step; True when the generator has more.
+def _step(db, generator, error=None):
     with hold(db):
-        next(generator)
-        return True
+        if error is None:
+            next(generator)
+        else:
+            generator.throw(error)
+
+
+def _end(db, generator):
+    # MicroPython ends no generator by itself. What this one holds goes while no other thread is in the database, which
+    # may be closed by now.
+    with db._lock:
+        generator.close()
 
 
 def finish(db, generator):
     """Run all steps and return the generator's value."""
     try:
-        while _step(db, generator):
-            pass
+        while True:
+            _step(db, generator)
     except StopIteration as e:
         return e.value
     finally:
         _end(db, generator)
-
-
-def _end(db, generator):
-    # What was cancelled, interrupted or closed under leaves nothing behind: that is for the generator's own `finally`.
-    with db._lock:
-        generator.close()
 
 
 async def share(db, generator):
-    """Run all steps, yielding to the loop after some milliseconds of work; returns the generator's value."""
+    """Run all steps, yielding to the loop after some milliseconds of work; returns the generator's value.
+
+    A cancellation is raised in the generator, which may need some more steps to clear up.
+    """
     import asyncio
 
+    error = None
     try:
         while True:
             start = time.ticks_ms()
-            while time.ticks_diff(time.ticks_ms(), start) < _BUDGET_MS:
-                _step(db, generator)
-            await asyncio.sleep_ms(0)
+            while True:
+                _step(db, generator, error)
+                error = None
+                if time.ticks_diff(time.ticks_ms(), start) >= _BUDGET_MS:
+                    break
+            try:
+                await asyncio.sleep_ms(0)
+            except asyncio.CancelledError as e:
+                error = e
     except StopIteration as e:
         return e.value
     finally:
         _end(db, generator)
 
 
-async def collected(cursor):
-    """Return the list of what an asynchronous cursor gives."""
-    out = []
-    async for item in cursor:
-        out.append(item)
-    return out
+async def each(cursor, work):
+    """Call `work` with all that an asynchronous cursor gives; returns the sum of its results."""
+    n = 0
+    try:
+        async for item in cursor:
+            n += work(item) or 0
+    finally:
+        cursor.close()
+    return n

@@ -46,6 +46,7 @@ class Store:
     """`stream`: a `RamStream` or a `PageLog`; `bad`: a size of key and value to be avoided, or 0."""
 
     log = None
+    _redo = ()  # what is acknowledged and not committed
 
     def __init__(self, stream, pagesize, cachesize, bad):
         self._stream = stream
@@ -54,7 +55,7 @@ class Store:
         self.bad = bad
         self._scan = None
         self.changed = 0  # how often something was
-        self.mirror = None  # called with (key, value) of each change while a backup runs
+        self.mirror = None  # of a running backup: its `changed` is called with each change list
         self.on_full = None  # called to remove expired records; returns how many it removed
         self._tree = None
         # A change that breaks off (Ctrl-C, no RAM for a page of a split, a page that cannot be written) leaves the store

@@ -7,6 +7,7 @@ import sys
 import time
 from micropython import const
 
+from . import methods
 from .errors import DBError
 
 _TICK_MS = const(1000)
@@ -115,4 +116,4 @@ def _sweep(db):
 
 def _step(db):
     log = db._store.log
-    return log is not None and log.step()
+    return log is not None and log.step() or db._leftover and methods.module("index").reclaim(db)

@@ -4,8 +4,8 @@ import json
 import os
 from micropython import const
 
-from . import keys, record
-from .errors import DBError
+from . import keys, lock, record
+from .errors import DBLock
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
@@ -15,50 +15,27 @@ _LINE = const(32768)  # characters of a record's text: 8192 bytes of JSON, its k
 def backup_steps(db, path):
     """Write a copy of the database to the file `path`, replacing an older one when it is complete.
 
-    Changes made meanwhile are in the copy, up to its end. Returns the number of records.
+    Changes made meanwhile are in the copy, up to its end; when the database is emptied, the copy is begun anew. Returns the
+    number of records. What fails for the copy fails this call, never a change; nothing is left of it then.
     Raises `DBLock` when `path` is open as a database or another backup of this one is going on, `ValueError`, `DBFull`,
-    OSError; what is there of the copy is removed then.
+    OSError.
     """
-    from . import lock, places
-    from .errors import DBLock
-    from .opening import open_persistent
+    from .places import canonical
 
     if not isinstance(path, str):
         raise TypeError("path: str, not " + type(path).__name__)
     if not path or path == "flash:":
         raise ValueError("path: %r is not a file" % path)
-    store = db._store
-    if store.mirror is not None:
+    if db._store.mirror is not None:
         raise DBLock("a backup of this database is going on")
-    name = places.canonical(path)
+    name = canonical(path)
     if name == db._name:
         raise ValueError("path: %r is this database" % path)
-    part = name + ".part"
-    place = [False]
-    copy = None
-    done = False
+    mirror = _Mirror(db, name)
     try:
-        places.claim(name, place)
-        for old in (part, part + ".new"):
-            _remove(old)
-        copy, clock = open_persistent(
-            {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
-        )
-        n = yield from _Mirror(db, copy, clock).run()
-        done = True
+        n = yield from mirror.run()
     finally:
-        store.mirror = None
-        try:
-            if copy is not None:
-                copy.close()
-            if done:
-                _remove(name + ".new")  # of an older copy
-                os.rename(part, name)
-            else:
-                _remove(part)
-            _remove(part + ".new")
-        finally:
-            lock.release(place)
+        mirror.end()
     return n
 
 
@@ -66,28 +43,44 @@ class _Mirror:
     # Copies the tree in key order; what changes behind the place it has reached is changed in the copy too.
     # What goes wrong with the copy ends the backup, never the change that the application makes.
 
-    def __init__(self, db, copy, clock):
+    def __init__(self, db, name):
         self.db = db
-        self.copy = copy
-        self.clock = clock
+        self.name = name
+        self.place = [False]
+        self.store = db._store
         self.ram = db._store.ram
-        self.at = b""
-        self.error = None
+        self.begun = False  # the files are ours
+        self.copy = self.error = None
 
-    def changed(self, key, value):
+    def end(self):
+        # Let go of the files, and of the part that is there if it is not the whole copy. May be called again.
+        try:
+            if self.begun:
+                self.begun = False
+                if self.copy is not None:
+                    self.copy.discard()
+                self._clear()
+        finally:
+            self.store.mirror = None
+            lock.release(self.place)
+
+    def _clear(self):
+        _remove(self.name + ".part")
+        _remove(self.name + ".part.new")
+
+    def changed(self, changes):
+        # Each change list is one more in `store.changed`.
         if self.error is not None:
             return
         try:
-            if key is None:
-                raise DBError("the database was emptied while it was copied")
-            if type(key) is str:
-                key = key.encode()
-            if key <= self.at:
-                self._put(key, value.encode() if type(value) is str else value)
-        except BaseException as e:
+            for key, value in changes:
+                if type(key) is str:
+                    key = key.encode()
+                if key <= self.at:
+                    self._put(key, value.encode() if type(value) is str else value)
+            self.seen += 1
+        except Exception as e:
             self.error = e
-            if not isinstance(e, Exception):
-                raise
 
     def _put(self, key, raw):
         # A RAM database's time line ends with it: its TTLs are stamped anew, with entries.
@@ -106,8 +99,33 @@ class _Mirror:
         copy.apply(out)
 
     def run(self):
-        store = self.db._store
-        store.mirror = self.changed
+        from .opening import open_persistent
+        from .places import claim
+        from .state import kept
+
+        store = self.store
+        store.mirror = self
+        claim(self.name, self.place)
+        self.begun = True
+        self._clear()  # what a power cut left
+        part = self.name + ".part"
+        self.copy, self.clock = open_persistent(
+            {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
+        )
+        n = None
+        while n is None:
+            n = yield from self._all()
+        self.copy.log.state = kept(self.db, self.clock if self.ram else self.db._clock, b"", True)
+        self.copy.close(True)
+        _remove(self.name + ".new")  # of an older copy
+        os.rename(part, self.name)
+        return n
+
+    def _all(self):
+        # Returns None when something changed unseen: a purge, or what Ctrl-C got between a change and its copy.
+        store = self.store
+        self.at = b""
+        self.seen = store.changed
         n = records = 0
         for key, raw in store.scan():
             self.at = key
@@ -122,11 +140,9 @@ class _Mirror:
                 yield
                 if self.error is not None:
                     raise self.error
-        from .state import kept
-
-        clock = self.clock if self.ram else self.db._clock
-        self.copy.log.state = kept(self.db, clock, b"", True)
-        self.copy.commit(True)
+                if self.seen != store.changed:
+                    self.copy.clear(())
+                    return None
         return records
 
 

@@ -69,17 +69,17 @@ def _keys(db, report):
 def _indexes(db):
     from .index import TAGS
 
+    # One that is being built is not complete, and one that was dropped meanwhile has no entries to be found.
     return [TAGS] + [i for i in (db._indexes or {}).values() if i.ready]
 
 
 def _records(db, report):
     store = db._store
-    indexes = _indexes(db)
     for key, raw in store.scan(keys.USER):
         try:
             record.decode(raw)
             stamp = record.stamp(raw)
-            lost = [i.path for i in indexes for code in i.of_record(raw) if store.get(i.key(code, key)[0]) is None]
+            lost = [i.path for i in _indexes(db) for code in i.of_record(raw) if store.get(i.key(code, key)[0]) is None]
         except (ValueError, DBError) as e:
             _problem(report, "record %r: %s" % (key, e))
             continue
@@ -111,3 +111,5 @@ def _entries(db, report):
                 _problem(report, "index on %s: %r has no such value" % (index.path, entry[head:]))
             report["entries"] += 1
             yield
+            if index not in _indexes(db):
+                break

@@ -71,6 +71,10 @@ def within(found, before, after):
 def sound(db, medium, before, after, many, where):
     """Whether the database is well after a fault; returns what it holds."""
     assert not db._lock.locked(), where + ": the lock is held"
+    assert db._store.mirror is None, where + ": a backup is going on"
+    db.cleanup()  # Ctrl-C leaves what is left of an index for later
+    for index in (db._indexes or {}).values():
+        assert index.ready and not index.builders, "%s: the index on %s is being built" % (where, index.path)
     found = content(db)
     good = within(found, before, after) if many else found in (before, after)
     assert good, "%s: neither before nor after, but %r" % (where, [k for k in set(list(found) + list(before)) if found.get(k) != before.get(k)])
