@@ -151,19 +151,25 @@ class LogStore(Store):
         if self.mirror is not None:
             self.mirror.changed(((key, value),))
 
+    def _room(self, need):
+        log = self.log
+        if log.broken:
+            self.recover()  # background work failed; a full log can do nothing before that
+        try:
+            log.reserve(need)
+        except OSError:
+            if not log.medium.moved():
+                raise
+            self._room(need)  # a sector was retired while room was made
+
     def _reserve(self, need):
         try:
-            self.log.reserve(need)
+            self._room(need)
         except DBFull:
             if self.on_full is None or not self.on_full():
                 raise
             self.commit()
-            self.log.reserve(need)
-        except OSError:
-            if not self.log.medium.moved():
-                raise
-            self.recover()  # a sector was retired while room was made
-            self._reserve(need)
+            self._room(need)
 
     def _reserve_for(self, need, n):
         # A change list: what only deletes goes on, on a full medium, with what the log keeps for that.
@@ -171,7 +177,7 @@ class LogStore(Store):
         if need:
             return self._reserve(need + more)
         try:
-            self.log.reserve(more)
+            self._room(more)
         except DBFull:
             if self.log.medium.overfull():
                 raise

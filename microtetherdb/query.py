@@ -9,7 +9,6 @@ from .lock import hold
 from .match import compile
 from .operand import whole_number
 from .scan import gather, scan
-from .store import BTREE_MENDED
 
 type = type  # see predicate.py
 int = int
@@ -144,7 +143,7 @@ def _documents(db, compiled, keys):
         plan = compiled.plan(db)
         if plan is None:
             found = gather(db, compiled.filter, compiled.limit)
-        elif plan.once and BTREE_MENDED:
+        elif plan.once:
             found = _pick(db, compiled.filter, plan, compiled.limit)
         if found is not None:
             return found if project is None else [project(doc) for doc in found]

@@ -4,7 +4,6 @@ from json import loads
 
 from . import keys, record
 from .prefilter import needles, prefilter, probe
-from .store import BTREE_MENDED
 
 NO = object()
 _TICK = 2  # records between two chances to let others run
@@ -93,8 +92,6 @@ def scan(db, f, slices):
 
 def gather(db, f, limit):
     """Return the list of matching documents, with the lock held from first to last: the same scan at its fastest."""
-    if not BTREE_MENDED:
-        return [m[1] for m in scan(db, f, False)][: limit or None]  # it asks the store whether the end is one
     return db._store.at_once(lambda tree: _gather(db, f, limit, tree))
 
 

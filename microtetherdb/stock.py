@@ -4,7 +4,7 @@ _END = b"\xff"  # behind every key: none of ours, and no text in UTF-8, begins s
 
 
 class Tree:
-    """A `btree` object whose deletes are safe.
+    """A `btree` object whose deletes and scans are safe.
 
     Berkeley DB's bt_fast() goes on taking the page of the last put for the first one, after keys in descending order, also
     when a delete has emptied and freed that page. A put at the other end makes it forget; it comes before the delete, while
@@ -14,11 +14,29 @@ class Tree:
     def __init__(self, tree):
         self._tree = tree
         self.get = tree.get
-        self.keys = tree.keys
-        self.values = tree.values
-        self.items = tree.items
         self.flush = tree.flush
         self.close = tree.close
+
+    # A scan that has no memory for a page on its way to the first key ends as if there were none. A look-up, which takes the
+    # same way, raises then; after it these pages are in the cache, or it is full and takes no more memory.
+
+    def keys(self, start=None, *args):
+        """Return the iterable of keys."""
+        return self._from(start).keys(start, *args)
+
+    def values(self, start=None, *args):
+        """Return the iterable of values."""
+        return self._from(start).values(start, *args)
+
+    def items(self, start=None, *args):
+        """Return the iterable of (key, value)."""
+        return self._from(start).items(start, *args)
+
+    def _from(self, start):
+        tree = self._tree
+        if start is not None:
+            start in tree
+        return tree
 
     def __setitem__(self, key, value):
         self._tree[key] = value

@@ -12,11 +12,14 @@ try:
 except ImportError:  # stock firmware
     BTREE_MENDED = False
 
+_EIO = const(5)
 _ENOMEM = const(12)
 _ENOSPC = const(28)
 _KEYS = const(1)
 
-_FAILURES = (OSError, MemoryError)  # made here: there may be no room for a tuple then
+# Made here: there may be no room for a tuple then.
+_FAILURES = (OSError, MemoryError)
+_BREAKS = (OSError, MemoryError, KeyboardInterrupt)  # what C code that scans may be left by
 
 len = len  # see database.py: a look-up by hash instead of a search
 
@@ -142,22 +145,25 @@ class Store:
                 self.recover()
             tree = self._tree
             token = self._scan = object()
-            if desc:
-                it = self._down(tree, start, end if last is None else last, what)
-            else:
-                if last is not None:
+            if last is not None:
+                if desc:
+                    end = last
+                else:
                     start = last + b"\0"
-                it = tree.keys(start, end) if what else tree.items(start, end)
             item = None
             try:
+                if desc:
+                    it = self._down(tree, start, end, what)
+                else:
+                    it = tree.keys(start, end) if what else tree.items(start, end)
                 for item in it:
                     yield item
                     if self._scan is not token:
                         break
                 else:
-                    if self._ended(tree, start, item):
+                    if self._ended():
                         return
-            except _FAILURES as e:
+            except _BREAKS as e:
                 self._broken(e)
             if item is not None:
                 last = item if what else item[0]
@@ -171,30 +177,21 @@ class Store:
             self._scan = object()
             try:
                 out = work(tree)
-                if self._ended(tree, None, tree):
+                if self._ended():
                     return out
-            except _FAILURES as e:
+            except _BREAKS as e:
                 self._broken(e)
             except ValueError:
                 if self._tree is tree:
                     raise
                 # a look-up within `work` recovered, which closed the tree
 
-    def _ended(self, tree, start, item):
-        # Whether the end of an iteration is the end. `item`: None if there was nothing.
-        # Berkeley DB, while it seeks, takes a page that cannot be read for the end.
-        log = self.log
-        if log is not None and log.error is not None:
-            self._broken(log.error)
-            return False
-        if not BTREE_MENDED and item is None:
-            # Or one for which there is no memory. The other end is found without seeking.
-            for key in tree.keys(None, None, btree.DESC):
-                if start is None or key >= start:
-                    for key in tree.keys(start):
-                        return True
-                    raise MemoryError
-        return True
+    def _ended(self):
+        # Whether the end of an iteration is the end. Stock Berkeley DB, while it seeks, takes a page that cannot be read for it.
+        if self.log is None or self.log.error is None:
+            return True
+        self._broken(self.log.error)
+        return False
 
     def _down(self, tree, start, end, what):
         # btree's descending iteration begins at the first key at or above `end`, or at none.
@@ -202,6 +199,8 @@ class Store:
             for key in tree.keys(end):
                 break
             else:
+                if self.log is not None and self.log.error is not None:
+                    raise OSError(_EIO)
                 end = None
         seen = end
         it = tree.keys(end, start, btree.DESC | btree.INCL) if what else tree.items(end, start, btree.DESC | btree.INCL)
