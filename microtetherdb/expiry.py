@@ -157,8 +157,10 @@ class RamExpiry:
     def __init__(self, store):
         self._store = store
         self._heap = Heap()
-        self._stale = 0
+        self._stale = 0  # counted upwards: a change that broke off behind its record's has no entry
         self._at = 0
+        self._whole = False  # whether no entry went since the sweep began at the front,
+        self._later = 0  # and how many became stale since then
 
     def __len__(self):
         return len(self._heap) - self._stale
@@ -176,6 +178,7 @@ class RamExpiry:
             if new is not None and _unit(old) == _unit(new):
                 return
             self._stale += 1
+            self._later += 1
         if new is not None:
             self._heap.push(_unit(new), key)
         if self._stale > 16 + len(self._heap) // 2:
@@ -190,17 +193,25 @@ class RamExpiry:
         for _ in range(_SWEEP):
             if i >= len(heap):
                 i = 0
+                if self._whole:
+                    self._stale = min(self._stale, self._later)
+                self._whole = True
+                self._later = 0
             if not len(heap):
                 self._stale = 0
                 break
             t, key = heap.get(i)
             if self._current(store, t, key) is None:
-                heap.remove(i)
-                self._stale = max(0, self._stale - 1)
+                self._remove(i)
             else:
                 i += 1
         self._at = i
         return self._stale > (0 if whole else 16 + len(heap) // 4)
+
+    def _remove(self, i):
+        self._heap.remove(i)
+        self._stale = max(0, self._stale - 1)
+        self._whole = False
 
     def _current(self, store, t, key):
         raw = store.get(key)
@@ -220,8 +231,7 @@ class RamExpiry:
             t, key = heap.get(0)
             raw = self._current(store, t, key)
             if raw is None:
-                self._stale = max(0, self._stale - 1)
-                heap.remove(0)
+                self._remove(0)
                 continue
             if not record.expired(raw, clock):
                 break

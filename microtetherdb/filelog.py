@@ -238,7 +238,8 @@ class FileMedium(Files):
             if e.args[0] != _ENOSPC:
                 raise
             return  # with the next commit, or when it is opened
-        if self.held is not None and len(self.held) > 3:
+        if self.held is not None and len(self.held) > 4:
+            self.held.pop(3).close()
             self.held.pop(2).close()  # the file that has gone
         self._main = self._bit
         self._free = None

@@ -306,7 +306,7 @@ class Files:
             self._close(self._open_file(path, "wb"))
             self._size(path)
             if self.held is not None and self.posix:
-                _package.places.hold(self.held, path, 2 if path == self._path else 3)
+                _package.places.hold(self.held, path, 2 if path == self._path else 4)
         self._out = self._open_file(path, "r+b")
         self._out_pos = 0
 

@@ -70,18 +70,21 @@ def _bind(place, label):
 def hold(place, path, at=2):
     """Hold a file itself, behind whatever link; returns False if another process has it open.
 
-    `at`: 2, or 3 for the file that a compaction writes; one held there before goes. For a file that was made here that answer
+    `at`: 2, or 4 for the file that a compaction writes; one held there before goes. For a file that was made here that answer
     means that its number was that of one that another process lost.
     """
     while len(place) > at:
         place.pop().close()
     s = os.stat(path)
-    return not s[1] or _bind(place, "%d %d" % (s[2], s[1]))  # an inode number: a computer's file system
+    if not s[1]:
+        return True  # no inode number: not a computer's file system
+    place.append(open(path, "rb"))  # as long as it is open, no other file gets its number
+    return _bind(place, "%d %d" % (s[2], s[1]))
 
 
 def hold_again(place, path):
     """Hold the files of a log that was opened: recovery may have put the second in the place of the first."""
-    for at, name in enumerate((path, path + ".new"), 2):
+    for at, name in ((2, path), (4, path + ".new")):
         if _stat(name) is not None:
             hold(place, name, at)
 
