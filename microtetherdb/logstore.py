@@ -59,19 +59,16 @@ class LogStore(Store):
                 self._forget(*self._pending)
             self.log.error = None
             self.log.rollback()
-            self._open()
+            tree = self._hurt = self._open()
             try:
-                self._repeat()
+                self._change(tree, self._redo.items())  # what came after the last commit
+                self._end(tree)
                 return
             except BaseException as e:
                 again = self._again(e)
                 self._drop()
                 if not again:
                     self._reraise(e)  # the next call tries again
-
-    def _repeat(self):
-        # Do again what came after the last commit.
-        self._change(self._tree, self._redo.items())
 
     def _change(self, tree, changes):
         for key, value in changes:
@@ -274,13 +271,14 @@ class LogStore(Store):
         self.commit()
         self.changed += 1
         try:
-            self._drop()
+            self._drop()  # no tree until all is durable: what breaks off is undone by `recover()`
             self.log.clear()
-            self._open()
-            self._change(self._tree, changes)
-            if self._tree.flush():
+            tree = self._hurt = self._open()
+            self._change(tree, changes)
+            if tree.flush():
                 self._reraise(OSError(5))
             self.log.commit(True)
+            self._end(tree)
         except BaseException as e:
             self._undo(e)
             return self.clear(changes)

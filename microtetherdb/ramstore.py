@@ -93,9 +93,6 @@ class RamStore(Store):
         stream.on_spill = self._spilled
         # the cache holds the tree; pages that are half empty may take a quarter more
         super().__init__(stream, pagesize, quota + quota // 4, bad)
-
-    def _open(self):
-        super()._open()
         self.get = self._tree.get  # in front of the method
 
     def get(self, key):

@@ -65,11 +65,11 @@ class Store:
         # without a tree; the next call recovers. No second Ctrl-C in an `except` gets past that.
         self._hurt = None  # the tree while it is being changed, and after a change that broke off
         self._pending = None  # what recovery needs to know of that change
-        self._open()
+        self._tree = self._open()
 
     def _open(self):
         try:
-            self._tree = open_tree(self._stream, self.pagesize, self._cachesize)
+            return open_tree(self._stream, self.pagesize, self._cachesize)
         except OSError as e:
             if self.log is not None and self.log.error is None and e.args[0] != _ENOMEM:
                 from .errors import DBCorrupt

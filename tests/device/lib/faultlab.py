@@ -129,13 +129,17 @@ def case(kind, call, arm, stride=1, first=1, many=False, again=0):
         fault = None
         try:
             try:
-                arm(n, again)
-                call(db, medium)
-                fired = faults.off()
-            except FULL as e:
+                try:
+                    arm(n, again)
+                    call(db, medium)
+                    fired = faults.off()
+                except FULL as e:
+                    fired = faults.off()
+                    fault = e
+            except KeyboardInterrupt as e:
                 fired = faults.off()
                 fault = e
-        except KeyboardInterrupt as e:
+        except KeyboardInterrupt as e:  # the second one, while the first is looked at
             fired = faults.off()
             fault = e
         if not fired:
