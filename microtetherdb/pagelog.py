@@ -154,17 +154,22 @@ class PageLog(Frames):
         if not self.allowance:
             return -_EAGAIN
         self.allowance -= 1
+        if n != self.pagesize or self.broken:
+            self.error = self.error or OSError(_EINVAL)
+            return -_EIO
         try:
-            if n != self.pagesize or self.broken:
-                raise self.error or OSError(_EINVAL)
             self.tree_wrote = True
+            self.broken = True  # until the page is in the log: a second Ctrl-C gets past whatever catches the first
             self.put(self._pos // n, memoryview(buf))
+            self.broken = False
             self._pos += n
             return n
         except DBFull as e:
+            self.broken = False
             self.error = e
             return -_ENOSPC
         except Exception as e:
+            self.broken = False
             self.error = e
             return -_EIO
 
@@ -190,14 +195,19 @@ class PageLog(Frames):
             force = True  # opening reads no commit before the checkpoint
         state = self.owner(self, force) if self.owner is not None else self.state if force else b""
         end = _COMMIT_SIZE + len(state)
-        medium.before_commit(end)
-        frame = self._frame
-        out = self._out
-        out[_COMMIT_SIZE:end] = state
-        pack_into("<HHIIIII", frame, 4, end - _HEAD, medium.span(), _COMMIT, self._run, checkpoint, self.live, medium.seq)
-        crc = crc32(out[4:end])
-        pack_into("<I", frame, 0, crc)
-        self.last = medium.append(out[:end])
+        self.broken = True  # until the commit's frame is in the log: see `write`
+        try:
+            medium.before_commit(end)
+            frame = self._frame
+            out = self._out
+            out[_COMMIT_SIZE:end] = state
+            pack_into("<HHIIIII", frame, 4, end - _HEAD, medium.span(), _COMMIT, self._run, checkpoint, self.live, medium.seq)
+            crc = crc32(out[4:end])
+            pack_into("<I", frame, 0, crc)
+            self.last = medium.append(out[:end])
+        except Exception:
+            self.broken = False
+            raise
         # What fails from here on leaves a commit that is not durable yet, and the next one stands on it.
         self._run = crc
         self.checkpoint = checkpoint
@@ -205,6 +215,7 @@ class PageLog(Frames):
             self._chunk = -1
         if state:
             self.state = state
+        self.broken = False
         medium.sync()
         self.grown = self.reserved = 0
         self.tree_wrote = False
@@ -255,27 +266,38 @@ class PageLog(Frames):
         self.reserved += nbytes
         if self.medium.roomy(nbytes + held, self):
             return
+        bad = 2
         try:
-            _package.compaction.make_room(self, nbytes)
+            try:
+                _package.compaction.make_room(self, nbytes)
+                bad = 0
+            finally:
+                self.broken |= bad  # at once: see `write`
             self.reserved += nbytes  # a commit may have come between
-        except BaseException as e:
-            if not isinstance(e, DBFull):
-                self._broke(e)
+        except DBFull:
+            self.broken &= 1  # what else broke it stays
+            raise
+        except Exception as e:
+            self._broke(e)
             raise
 
     def step(self):
         """Do one bounded piece of checkpoint, compaction or erase-ahead; True if there is more."""
         if self.broken or self.medium.idle(self) and self._chunk < 0:
             return False
+        bad = 2
         try:
-            return _package.compaction.step(self)
+            try:
+                more = _package.compaction.step(self)
+                bad = 0
+                return more
+            finally:
+                self.broken |= bad  # at once: see `write`
         except DBFull:
-            pass
-        except BaseException as e:
+            self.broken &= 1  # what else broke it stays
+        except Exception as e:
             # also out of RAM: a frame may be there that the checksum of the next commit leaves out
             self._broke(e)
-            if not isinstance(e, Exception):
-                raise
         return False
 
     def stats(self):
