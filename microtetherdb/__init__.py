@@ -7,6 +7,7 @@
 """
 
 from .database import MicroTetherDB
+from .loading import module
 
 __version__ = "0.1.0"
 
@@ -22,23 +23,17 @@ def on_warning(message):
 
 
 def __getattr__(name):
-    # What is not needed by every program is loaded on first use: an import costs RAM.
+    # What is not needed by every program is loaded on first use. MicroPython also asks here for a submodule that
+    # is not loaded yet (`from . import x`).
     if name == "defaults":
-        from .config import Defaults
-
-        return Defaults()
+        return module("config").Defaults()
+    if name == "preload":
+        return module("methods").preload
     if name == "QueryError" or name.startswith("DB"):
-        from . import errors
-
-        return getattr(errors, name)
-    # MicroPython asks here for a submodule that is not loaded yet (`from . import x`).
-    import sys
-
-    path = __name__ + "." + name
+        return getattr(module("errors"), name)
     try:
-        __import__(path)
+        return module(name)
     except ImportError as e:
-        if path not in str(e):
+        if __name__ + "." + name not in str(e):
             raise  # a module that this one needs is missing
         raise AttributeError(name)
-    return sys.modules[path]

@@ -2,7 +2,7 @@
 
 from . import keys
 from .clock import MAX_TTL
-from .encoder import check_tags, encode
+from .encoder import check_tags, encode, put_record
 
 # built-ins found by hash, see database.py
 bool = bool
@@ -29,7 +29,7 @@ def put(db, args, kw):
         check_tags(tags)
     ttl = check_ttl(kw.get("ttl"))
     raw = encode(data, tags, None if ttl is None else db._clock.stamp(ttl))
-    return db._put_as(key, raw_key, raw)
+    return put_record(db, key, raw_key, raw)
 
 
 def _sort_out(args, kw):

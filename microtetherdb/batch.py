@@ -4,8 +4,11 @@ import json
 
 from . import keys, record
 from .arguments import check_ttl
+from .changelist import changes, link
 from .encoder import check_tags, encode
 from .keys import stored
+from .lifecycle import count
+from .loading import module
 from .lock import hold
 
 len = len  # see database.py: a look-up by hash instead of a search
@@ -93,12 +96,12 @@ def _put_plain(db, made, records, size):
         n = len(records)
         fresh = not made
         if fresh:
-            made = keys.several(db, n)
+            made = module("session").several(db, n)
         if store.bad:
             store.apply([(made[i].encode(), records[i]) for i in range(n)])
         else:
             store.put_many(made, records, size, fresh)
-        db._count(n)
+        count(db, n)
         return made
 
 
@@ -142,14 +145,14 @@ def _put_any(db, items, ttls, tags):
                 raw_key = raw_key.encode()
             if linked or raw[0] < 8 or b'tags":' in raw:
                 old = last[raw_key] if raw_key in last else store.get(raw_key)
-                stamps.append((raw_key,) + db._changes(raw_key, old, raw, out))
+                stamps.append((raw_key,) + changes(db, raw_key, old, raw, out))
                 last[raw_key] = raw
                 linked = True
-                db._link()
+                link(db)
             else:
                 out.append((raw_key, raw))
         _apply(db, out, stamps)
-        db._count(n)
+        count(db, n)
         return made
 
 
@@ -185,10 +188,10 @@ def delete_batch(db, keys):
             if old is not None:
                 if not record.expired(old, db._clock):
                     n += 1
-                stamps.append((key,) + db._changes(key, old, None, out))
+                stamps.append((key,) + changes(db, key, old, None, out))
         _apply(db, out, stamps)
         db._deletes += len(wanted)
-        db._count(len(wanted))
+        count(db, len(wanted))
         return n
 
 
@@ -198,16 +201,12 @@ def purge(db, key, flag):
         raise TypeError("purge: bool, not " + type(flag).__name__)
     if key is not None:
         raise TypeError("delete: key and purge=True exclude each other")
-    from . import ranges
-
     with hold(db):
-        n = ranges.counted(db)
+        n = module("ranges").counted(db)
         fresh = None
         changes = []
         if db._indexes:
-            from .index import emptied
-
-            fresh = emptied(db._indexes)
+            fresh = module("index").emptied(db._indexes)
             changes = [fresh[path].catalogue() for path in fresh]
         db._store.clear(changes)
         db._indexes = fresh

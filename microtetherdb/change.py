@@ -2,6 +2,10 @@
 
 from . import keys, record
 from .arguments import check_ttl
+from .changelist import write
+from .encoder import encode
+from .loading import module
+from .lifecycle import count
 from .lock import hold
 
 
@@ -18,8 +22,7 @@ def update(db, key, changes):
     TTL and tags stay. Returns 1, or 0 if there is no such record. Raises `QueryError` for a
     malformed change, `TypeError`, `ValueError`, `DBFull`; the record is unchanged then.
     """
-    from . import update as operators
-
+    operators = module("update")
     raw_key = keys.stored(key)
     with hold(db):
         old = _old(db, raw_key)
@@ -27,8 +30,8 @@ def update(db, key, changes):
             operators.check_changes(changes)
             return 0
         document = operators.of_record(old, changes)
-        db._write(raw_key, record.encode(document, None, record.stamp(old)), old)
-        db._count()
+        write(db, raw_key, encode(document, None, record.stamp(old)), old)
+        count(db)
         return 1
 
 
@@ -60,6 +63,6 @@ def expire(db, key, ttl):
         old = _old(db, raw_key)
         if old is None:
             return 0
-        db._write(raw_key, _restamp(old, db._clock.stamp(ttl) if ttl else None), old)
-        db._count()
+        write(db, raw_key, _restamp(old, db._clock.stamp(ttl) if ttl else None), old)
+        count(db)
         return 1

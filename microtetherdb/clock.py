@@ -17,6 +17,8 @@ import struct
 import time
 from micropython import const
 
+from .loading import module
+
 _UNIX_2000 = 946684800
 _TRUSTED = const(789004800)  # 2025-01-01: before that, no clock was ever set
 _MAX_OFF = const(5 * 366 * 86400)  # a longer power-off is taken for a wrong clock
@@ -73,9 +75,7 @@ class Clock:
 
     def _load(self, saved):
         if saved[0] != 1:
-            from .errors import DBCorrupt
-
-            raise DBCorrupt("the database's own state has format %d, this is format 1" % saved[0])
+            raise module("errors").DBCorrupt("the database's own state has format %d, this is format 1" % saved[0])
         _, self.session, self._s, self._ms, self._skew, self._line, self._line_s, n = struct.unpack_from(_META, saved)
         for i in range(n):
             line, offset = struct.unpack_from(_LINE, saved, _META_SIZE + i * _LINE_SIZE)

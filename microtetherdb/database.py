@@ -7,15 +7,13 @@ ranges, maintenance, backup) is loaded with its first use, so that it costs no R
 from json import loads
 
 from . import keys, record
-from .lock import hold, wait
+from .loading import module
 
 _NO = object()
 
 # MicroPython searches its table of built-ins one by one, some hundred entries; a module's own names are hashed.
 len = len
 str = str
-
-module = bind = None  # of `methods`, which is loaded when a database is opened
 
 
 class MicroTetherDB:
@@ -42,8 +40,6 @@ class MicroTetherDB:
     """
 
     def __init__(self, *args, **kw):
-        if module is None:
-            from . import methods  # sets `module` and `bind`
         module("lifecycle").start(self, args, kw)
 
     def close(self):
@@ -52,7 +48,7 @@ class MicroTetherDB:
             module("lifecycle").stop(self)
 
     def __enter__(self):
-        hold(self)
+        module("lock").hold(self)
         return self
 
     def __exit__(self, *_):
@@ -60,18 +56,14 @@ class MicroTetherDB:
 
     async def __aenter__(self):
         self.__enter__()
-        from . import task
-
-        task.attach(self)
+        module("task").attach(self)
         return self
 
     async def __aexit__(self, *_):
         t = self._task
         self.close()
         if t is not None:
-            from . import task
-
-            await task.ended(t)
+            await module("task").ended(t)
 
     # The lock is taken by `with`, here and by `hold`: Ctrl-C is noticed between two instructions, also between
     # taking it and a `try` (lock.py). A closed database has a store that raises `DBClosed`.
@@ -96,74 +88,23 @@ class MicroTetherDB:
 
     def _put(self, key, data):
         if key is not None and (key.__class__ is not str or len(key) > 32 or key < "\x02"):
-            return self._put_coded(key, data)
+            return module("encoder").put(self, key, data)
         raw = record.plain(data)
         if raw is None:
-            return self._put_coded(key, data)
+            return module("encoder").put(self, key, data)
         return self._put_raw(key, raw)
-
-    def _put_coded(self, key, data):
-        return self._put_as(key, None if key is None else keys.stored(key), record.encode(data))
-
-    def _put_as(self, key, raw_key, raw):
-        # A record that may carry tags or a TTL.
-        if not self._linked and (raw[0] < 8 or b'tags":' in raw):
-            self._link()
-        raw_key = self._put_raw(raw_key, raw)
-        return raw_key if key is None else key
 
     def _put_raw(self, key, raw):
         if self._lock.locked():
-            wait(self)
+            module("lock").wait(self)
         with self._lock:
             if key is None:
                 key = keys.generated(self)
-            self._set(key, raw)  # the store's put, or _write once there are TTLs or indexes
+            self._set(key, raw)  # the store's put, or changelist.write once there are TTLs or indexes
             self._made += 1
             if self._made >= self._next:
                 self._tick(self)
         return key
-
-    def _count(self, n=1):
-        # Count changes; every few, do what is due. `_put_raw` and `_remove` do it themselves, for speed.
-        self._made += n
-        if self._made >= self._next:
-            self._tick(self)
-
-    def _link(self):
-        # From now on a change of a record may concern other entries of the tree.
-        self._linked = True
-        self._set = self._write
-
-    def _changes(self, key, old, raw, out):
-        # Append to a change list what one record's change means for the whole tree.
-        out.append((key, raw))
-        if self._indexes or (old is not None and b'tags":' in old) or (raw is not None and b'tags":' in raw):
-            module("index").changes(self, key, old, raw, out)
-        was = None if old is None else record.stamp(old)
-        new = None if raw is None else record.stamp(raw)
-        if was is not None or new is not None:
-            if self._expiry is None:
-                from . import lifecycle
-
-                lifecycle.begin_expiry(self)
-            self._expiry.changes(key, was, new, out)
-        return was, new
-
-    def _write(self, key, raw, old=_NO):
-        # Put (or, raw None, delete) a record with its index and expiry entries.
-        store = self._store
-        if key.__class__ is str:
-            key = key.encode()
-        if old is _NO:
-            old = store.get(key)
-        out = []
-        was, new = self._changes(key, old, raw, out)
-        if not self._linked and (new is not None or len(out) > 1):
-            self._link()
-        store.apply(out)
-        if was is not None or new is not None:
-            self._expiry.applied(key, was, new)
 
     def delete(self, key=None, purge=False):
         """Delete a record: returns 1, or 0 if there is none. `purge=True` deletes all: returns how many."""
@@ -175,7 +116,7 @@ class MicroTetherDB:
 
     def _delete(self, key):
         if self._lock.locked():
-            wait(self)
+            module("lock").wait(self)
         with self._lock:
             return self._remove(key)
 
@@ -183,7 +124,7 @@ class MicroTetherDB:
         if self._linked:
             n = self._store.get(key)
             if n is not None:
-                self._write(key, None, n)
+                module("changelist").write(self, key, None, n)
                 n = 0 if record.expired(n, self._clock) else 1
         else:
             n = self._store.delete(key)
@@ -211,7 +152,7 @@ class MicroTetherDB:
 
     def _read(self, key):
         if self._lock.locked():
-            wait(self)
+            module("lock").wait(self)
         with self._lock:
             return self._store.get(key)
 
@@ -241,12 +182,10 @@ class MicroTetherDB:
 
     def __getattr__(self, name):
         # The rest of the public methods, each a function in a module of its own.
-        return bind(self, name)
+        return module("methods").bind(self, name)
 
     def __repr__(self):
-        from . import monitor
-
-        return monitor.line(self)
+        return module("monitor").line(self)
 
     # For help(db), which shows what the class itself has.
     _also = (

@@ -3,7 +3,8 @@
 import json
 from micropython import const
 
-from . import record
+from . import keys, record
+from .loading import module
 
 MAX_VALUE = const(8192)  # bytes of JSON
 _MAX_DEPTH = const(24)  # nesting; the parser recurses in C
@@ -96,6 +97,19 @@ def encode(data, tags=None, stamp=None, name="data"):
     return checked(raw, name)
 
 
+def put(db, key, data):
+    """As `MicroTetherDB.put(key, data)`, for any key (None: a new one) and document."""
+    return put_record(db, key, None if key is None else keys.stored(key), encode(data))
+
+
+def put_record(db, key, raw_key, raw):
+    """Store a record that may carry tags or an expiry; returns its key."""
+    if not db._linked and (raw[0] < 8 or b'tags":' in raw):
+        module("changelist").link(db)
+    raw_key = db._put_raw(raw_key, raw)
+    return raw_key if key is None else key
+
+
 def checked(raw, name):
     """Return a record, or raise `ValueError` when its text is longer than 8192 bytes."""
     if len(raw) > MAX_VALUE:
@@ -110,6 +124,3 @@ def _bad_tags(data, name):
     tags = data["_tags"]
     check_tags(tags, name + "._tags")
     return not tags
-
-
-record.encode = encode

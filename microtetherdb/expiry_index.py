@@ -6,6 +6,7 @@ costs no RAM, and it changes in the same commit as its record. RAM databases hav
 """
 
 from . import keys
+from .key_range import after
 
 
 class TreeExpiry:
@@ -17,7 +18,7 @@ class TreeExpiry:
 
     def __len__(self):
         n = 0
-        for _ in self._store.scan(keys.EXPIRY, keys.after(keys.EXPIRY)):
+        for _ in self._store.scan(keys.EXPIRY, after(keys.EXPIRY)):
             n += 1
         return n
 

@@ -13,6 +13,7 @@ import time
 from micropython import const
 
 from .files import Files
+from .loading import module
 
 _HEADER = const(28)  # see files.py
 _BIT = const(0x20000000)
@@ -127,11 +128,9 @@ class FileMedium(Files):
         if size and self._ample:
             left = _block_end(self.end + n, size) - self.end - n
             if left <= min(size, 4 * (self.end - self._written)) // 2:
-                from .frames import pad
-
                 while left >= 12:
                     m = left if left <= _PIECE else min(left - 12, _PIECE)
-                    self.append(pad(m))
+                    self.append(module("frames").pad(m))
                     left -= m
 
     def _aim(self):

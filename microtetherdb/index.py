@@ -15,7 +15,7 @@ from micropython import const
 from . import record
 from .order import entry
 from .lifecycle import commit
-from .keys import after
+from .key_range import after
 from .path import walk
 
 CATALOGUE = b"\x00c"

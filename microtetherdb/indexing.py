@@ -3,8 +3,10 @@
 from micropython import const
 
 from . import keys
+from .changelist import link
 from .errors import QueryError
 from .index import BUILDING, CATALOGUE, READY, STEP, Index, paced, reclaim, settle, some
+from .key_range import after
 from .lifecycle import commit
 from .lock import hold
 from .path import fields, split
@@ -27,7 +29,7 @@ def _begin(db, path):
     key = CATALOGUE + path.encode()
     taken = set()
     number = 0
-    for k, value in store.scan(CATALOGUE, keys.after(CATALOGUE)):
+    for k, value in store.scan(CATALOGUE, after(CATALOGUE)):
         if k == key:
             number = value[1]  # its entries that are left are removed first
         taken.add(value[1])
@@ -39,7 +41,7 @@ def _begin(db, path):
             raise QueryError("no more than %d indexes" % _IDS)
     index = Index(path, number, 0, False)
     index.at = None
-    db._link()  # every change goes through `changes` from now on
+    link(db)  # every change goes through `changes` from now on
     db._leftover = True  # if this breaks off
     store.apply([index.catalogue()])
     if db._indexes is None:

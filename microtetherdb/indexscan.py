@@ -9,6 +9,7 @@ from json import loads
 from . import index as _index
 from . import keys
 from .errors import QueryError
+from .key_range import after
 from .scan import NO, acceptor
 
 _CHANGES = 256  # records that may move in an index while a query walks through it
@@ -134,7 +135,7 @@ def _entries(store, start, end, down):
             break
         if head is None:
             return
-        yield from store.scan(head, min(end, keys.after(head)))
+        yield from store.scan(head, min(end, after(head)))
         end = head
 
 

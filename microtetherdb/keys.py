@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from .loading import module
+
 MAX_KEY = 128  # bytes of UTF-8
 
 META = b"\x00m"  # state of the database, where no commit has it yet (docs/format.md)
@@ -29,33 +31,11 @@ def stored(key):
     return key
 
 
-def bound(key, name):
-    """Return a range's end as stored; unlike a key it may be empty or long. `name`: of the argument, for errors."""
-    if not isinstance(key, str):
-        raise TypeError("%s: str, not %s" % (name, type(key).__name__))
-    raw = key.encode()
-    if not raw:
-        return USER
-    if raw[0] < 2:
-        return USER + raw
-    return raw
-
-
 def shown(raw):
     """Return the user key (str) of a stored key."""
     if raw[0] == 1:
         raw = raw[1:]
     return raw.decode()
-
-
-def after(prefix):
-    """Return the smallest stored key above all that begin with `prefix` (bytes), or None."""
-    n = len(prefix)
-    while n:
-        n -= 1
-        if prefix[n] < 255:
-            return prefix[:n] + bytes([prefix[n] + 1])
-    return None
 
 
 def generated(db):
@@ -65,21 +45,6 @@ def generated(db):
     """
     n = db._keys_made = db._keys_made + 1
     if n > _SESSION or not db._session:
-        from . import session
-
-        db._session = session.begin(db)
+        db._session = module("session").begin(db)
         n = db._keys_made = 0
     return "%s%06x" % (db._session, n)
-
-
-def several(db, n):
-    """Return a list of n new keys, with the lock held."""
-    out = []
-    while len(out) < n:
-        out.append(generated(db))  # begins a session when one is needed
-        session = db._session
-        first = db._keys_made + 1
-        db._keys_made = min(_SESSION, first - 1 + n - len(out))
-        for i in range(first, db._keys_made + 1):
-            out.append("%s%06x" % (session, i))
-    return out

@@ -4,7 +4,8 @@ import sys
 import time
 from micropython import const
 
-from . import database, lock, methods, record
+from . import database, loading, record
+from .loading import module
 from .lock import hold
 
 _PAGES = const(1)  # written in one piece of a flush in the background
@@ -16,29 +17,42 @@ _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
 def start(db, args, kw):
     """Open the store and set up the database's state."""
     if db.__class__ is not database.MicroTetherDB:
-        methods.module("derived").complete(database.MicroTetherDB)
-    opening = methods.module("opening")
+        module("derived").complete(database.MicroTetherDB)
+    opening = module("opening")
     cfg = opening.resolve(args, kw)
-    db._lock = lock.allocate_lock()
+    db._lock = loading.allocate_lock()
     db._timeout = cfg["lock_timeout"]
     place = [False]
     store = None
     try:
         store, clock, name = opening.open_store(cfg, place)
         _set_up(db, cfg, store, clock, name)
+        core = sys.modules.get("asyncio.core")
+        if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
+            module("task").attach(db, cfg["event_loop"])
+        if "file_cache" not in cfg:  # a computer has RAM for them
+            _unload("opening", "recovery", "filerecovery", "regionrecovery")
+        return  # from within: the end of a `try` is a jump, where Ctrl-C would leave a database open that nobody has
     except BaseException:
-        db._open = False
+        place[0] = db._open = False
         try:
             if store is not None and not store.ram:
                 store.log.medium.close()
         finally:
-            lock.release(place)
+            if len(place) > 1:
+                module("places").release(place)
         raise
-    core = sys.modules.get("asyncio.core")
-    if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
-        methods.module("task").attach(db, cfg["event_loop"])
-    if "file_cache" not in cfg:  # a computer has RAM for them
-        methods.unload("opening", "recovery", "filerecovery", "regionrecovery")
+
+
+def _unload(*names):
+    # Forget modules that were needed once, so that the collector takes them.
+    with loading._lock:
+        loaded = loading._loaded.copy()
+        for name in names:
+            loaded.pop(name, None)
+            if sys.modules.pop("microtetherdb." + name, None) is not None:
+                delattr(sys.modules["microtetherdb"], name)
+        loading._loaded = loaded
 
 
 def _set_up(db, cfg, store, clock, name):
@@ -49,7 +63,7 @@ def _set_up(db, cfg, store, clock, name):
     db._indexes = None
     db._linked = False
     if not store.ram:
-        methods.module("state").restore(db, store)
+        module("state").restore(db, store)
     db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
     db._made = 0
     db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
@@ -63,7 +77,7 @@ def _set_up(db, cfg, store, clock, name):
     if not store.ram:
         store.log.before_compaction = lambda: early(db, store)
     if db._linked:
-        db._link()
+        module("changelist").link(db)
     else:
         db._set = store.put
     store.on_full = lambda: expire(db, 0)
@@ -75,25 +89,21 @@ def begin_expiry(db, store=None):
     if store is None:
         store = db._store
     if store.ram:
-        from .expiry import RamExpiry
-
-        db._expiry = RamExpiry(store)
+        db._expiry = module("expiry").RamExpiry(store)
     else:
-        from .expiry_index import TreeExpiry
-
-        db._expiry = TreeExpiry(store)
+        db._expiry = module("expiry_index").TreeExpiry(store)
 
 
 def stop(db):
     """Flush and close; the database raises `DBClosed` from then on. What fails leaves it open, with all that was acknowledged."""
-    from .closed import Closed
-
-    closed = Closed()
+    closed = module("closed").Closed()
     with hold(db):
         if not db._open:
             return  # another thread was quicker
         store = db._store
+        place = [False]
         if not store.ram:
+            place = module("places").open_files[db._name]
             store.commit(store.dirty() or db._expiry is not None)  # the time, for what expires
         if store.mirror is not None:
             store.mirror.end()
@@ -103,11 +113,18 @@ def stop(db):
         try:
             store.close()
         finally:
-            lock.release(lock.open_files.get(db._name, lock.NOWHERE))
+            place[0] = False
+            if len(place) > 1:
+                module("places").release(place)
     if db._task is not None:
-        from . import task
+        module("task").cancel(db)
 
-        task.cancel(db)
+
+def count(db, n=1):
+    """Count changes, with the lock held; every few, do what is due. `database` does it itself for a put and a delete."""
+    db._made += n
+    if db._made >= db._next:
+        db._tick(db)
 
 
 def threshold(db):
@@ -128,10 +145,10 @@ def tick(db):
         if core is not None:  # a loop may start after the opening
             if core.cur_task is None:
                 db._next = db._made + 1
-            elif lock.get_ident() == lock.HOME:
-                methods.module("task").attach(db)
+            elif loading.get_ident() == loading.HOME:
+                module("task").attach(db)
     if db._leftover:
-        methods.module("index").reclaim(db)
+        module("index").reclaim(db)
     now = time.ticks_ms()
     if not 0 <= time.ticks_diff(now, db._checked) < db._check_ms:  # below 0: ticks went round, nobody called for days
         if expire(db, _SLICE) == _SLICE:
@@ -207,7 +224,7 @@ def expire(db, limit, flush=True):
         if old is None or not record.expired(old, db._clock):
             break
         out = []
-        was, new = db._changes(key, old, None, out)
+        was, new = module("changelist").changes(db, key, old, None, out)
         store.apply(out)
         db._expiry.applied(key, was, new)
         n += 1
@@ -238,6 +255,6 @@ def cleanup_steps(db):
             yield
     while db._expiry is not None and db._expiry.sweep(db._store):
         yield
-    while db._leftover and methods.module("index").reclaim(db):
+    while db._leftover and module("index").reclaim(db):
         yield
     return n

@@ -5,6 +5,7 @@ then, kept in RAM until it is committed, is applied again.
 """
 
 from .errors import DBFull
+from .loading import module
 from .store import Store
 
 len = len  # see database.py: a look-up by hash instead of a search
@@ -50,9 +51,7 @@ class LogStore(Store):
     def recover(self):
         """Bring the tree back to all that was acknowledged. Raises what the medium raises: the next call tries again. `DBClosed`."""
         if self.log.medium is None:
-            from .closed import Closed
-
-            Closed().put(None, None)
+            module("closed").Closed().put(None, None)
         while True:
             self._drop()
             if self._pending is not None:

@@ -5,6 +5,7 @@ A compiled filter is a tree of closures `f(document) -> bool`, made once for eac
 
 from .comparison import equal
 from .errors import QueryError
+from .loading import module
 from .operand import bad, check, is_operators, is_regex, searcher, whole_number
 from .operators import conditions
 from .order import MISSING, ORDERED
@@ -171,9 +172,7 @@ def compile(q):
     if isinstance(q, Filter):
         return q
     if isinstance(q, str):
-        from .jsontext import given
-
-        q = given("filter", q)
+        q = module("jsontext").given("filter", q)
     elif q is None:
         q = {}
     return Filter(q)

@@ -1,6 +1,7 @@
 """What a database tells about itself: `stats()` and `repr`."""
 
 from .lifecycle import threshold
+from .loading import module
 from .lock import hold
 
 
@@ -16,10 +17,8 @@ def stats(db):
       region; `live`: bytes that a copy would take; `size`, `free`: bytes of the file or region, and what it can grow by or has free;
       `bad`: sectors of a region that are not used any more.
     """
-    from . import ranges
-
     with hold(db):
-        records = ranges.counted(db)
+        records = module("ranges").counted(db)
         store = db._store
         out = {
             "name": db._name,

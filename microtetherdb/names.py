@@ -6,6 +6,7 @@ MicroPython enters the full name of each module that it loads in its table of na
 import microtetherdb.arguments
 import microtetherdb.batch
 import microtetherdb.change
+import microtetherdb.changelist
 import microtetherdb.clock
 import microtetherdb.closed
 import microtetherdb.compaction
@@ -27,8 +28,10 @@ import microtetherdb.index
 import microtetherdb.indexing
 import microtetherdb.indexscan
 import microtetherdb.jsontext
+import microtetherdb.key_range
 import microtetherdb.keys
 import microtetherdb.lifecycle
+import microtetherdb.loading
 import microtetherdb.lock
 import microtetherdb.logstore
 import microtetherdb.many

@@ -1,7 +1,8 @@
 """Opening: arguments, quota and fall-back to a file, one opening per file. Forgotten again when the database is open, except on computers."""
 
-from . import keys, lock, methods
+from . import keys
 from .clock import Clock
+from .loading import module
 
 _MIN_QUOTA = 8 * 512  # bytes: below this an in-memory database is of no use
 
@@ -133,13 +134,11 @@ def open_store(cfg, place):
         gc.collect()
         quota = gc.mem_free() * cfg["ram_percentage"] // 100
         if quota >= max(_MIN_QUOTA, 5 * pagesize):
-            from .ramstore import RamStore, RamStream
-            from .store import BTREE_MENDED
-
+            ramstore = module("ramstore")
             try:
                 # Key and value of exactly this size break Berkeley DB's page split (docs/format.md), but not in our images.
-                bad = 0 if BTREE_MENDED else (pagesize - 20) // 2 - 14
-                store = RamStore(RamStream(pagesize), pagesize, quota, bad)
+                bad = 0 if ramstore.BTREE_MENDED else (pagesize - 20) // 2 - 14
+                store = ramstore.RamStore(ramstore.RamStream(pagesize), pagesize, quota, bad)
             except MemoryError:
                 store = None
             if store is not None:
@@ -151,7 +150,7 @@ def open_store(cfg, place):
     name = _name(target)
     if isinstance(target, str):
         cfg["filename"] = name  # the program may go to another folder
-    methods.module("places").claim(name, place)
+    module("places").claim(name, place)
     store, clock = open_persistent(cfg)
     return store, clock, name
 
@@ -170,20 +169,20 @@ def open_persistent(cfg):
     if target == "flash:":
         target = _region()
     try:
-        log = methods.module("pagelog").open(
+        log = module("pagelog").open(
             target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
         )
     except OSError as e:
         raise OSError(e.args[0], target) if isinstance(target, str) else e
     try:
         if log.medium.posix:
-            held = log.medium.held = lock.open_files.get(target)
+            held = log.medium.held = module("places").open_files.get(target)
             if held is not None:
-                methods.module("places").hold_again(held, target)
+                module("places").hold_again(held, target)
         cachesize = cfg["btree_cachesize"]
         if "file_cache" in cfg and log.medium.posix:
             cachesize = max(cachesize, cfg["file_cache"])
-        store = methods.module("logstore").LogStore(log, cachesize)
+        store = module("logstore").LogStore(log, cachesize)
         clock = Clock(True, log.state or store.get(keys.META))
     except BaseException:
         log.close()
@@ -202,4 +201,4 @@ def _name(filename):
         return "flash:"
     if not isinstance(filename, str):
         return "device %d" % id(filename)
-    return methods.module("places").canonical(filename)
+    return module("places").canonical(filename)

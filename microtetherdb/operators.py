@@ -7,6 +7,7 @@ that says so.
 """
 
 from . import comparison
+from .loading import module
 from .operand import array, bad, check, is_condition, is_operators, is_regex, searcher, whole_number
 from .order import MISSING, kind
 from .predicate import conjunction, on_element
@@ -112,9 +113,7 @@ def _regex(x, c, options=""):
     if not isinstance(options, str):
         bad("$options", "takes a string")
     if not is_regex(x):
-        from .regex import Regex
-
-        x = Regex(x, options)
+        x = module("regex").Regex(x, options)
         c.regex = x
     elif options:
         bad("$options", "a compiled expression has its own flags")
@@ -157,9 +156,7 @@ def _mod(x, c):
 
 
 def _type(x, c):
-    from .typecode import test
-
-    return [(False, test(x), False)]
+    return [(False, module("typecode").test(x), False)]
 
 
 _OPERATORS = {

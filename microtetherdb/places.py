@@ -6,11 +6,30 @@ its process, and nothing is left behind. It is not seen from other hosts, nor fr
 
 import os
 import struct
+from binascii import crc32
 from micropython import const
 
-from . import lock
+from .loading import allocate_lock, module
 
 _EADDRINUSE = const(98)
+_MASK = const(0xFFFFFFFF)  # numbers of devices and files as 32-bit images see them
+
+open_files = {}  # name -> [whether it is open, what is held against other processes ...]
+_changing = allocate_lock()  # `open_files`
+
+
+def release(place):
+    """Let go of a place. That it is open no more is one step, which nothing can break off."""
+    place[0] = False
+    while len(place) > 1:
+        place.pop().close()
+
+
+def _absolute(path):
+    if path.startswith("/"):
+        return path
+    cwd = os.getcwd()
+    return (cwd if cwd.endswith("/") else cwd + "/") + path
 
 
 def canonical(path):
@@ -18,14 +37,23 @@ def canonical(path):
     for end in (".new", ".part"):
         if path.endswith(end):
             raise ValueError("filename: %s belongs to the database %s" % (path, path[: -len(end)]))
+    path = _absolute(path)
     out = []
-    for part in lock.full_path(path).split("/"):
+    for part in path.split("/"):
         if part == "..":
             if out:
                 out.pop()
         elif part and part != ".":
             out.append(part)
-    return "/" + "/".join(out)
+    plain = "/" + "/".join(out)
+    if ".." in path and _folder(plain) != _folder(path):
+        return path  # behind a link ".." is another folder
+    return plain
+
+
+def _folder(path):
+    s = _stat(path.rpartition("/")[0] or "/")
+    return s and s[1:3]
 
 
 def _stat(path):
@@ -46,9 +74,7 @@ def same(name, other):
 
 
 def _refuse(name):
-    from .errors import DBLock
-
-    raise DBLock("%s is open already" % name)
+    raise module("errors").DBLock("%s is open already" % name)
 
 
 def _bind(place, label):
@@ -79,7 +105,7 @@ def hold(place, path, at=2):
     if not s[1]:
         return True  # no inode number: not a computer's file system
     place.append(open(path, "rb"))  # as long as it is open, no other file gets its number
-    return _bind(place, "%d %d" % (s[2], s[1]))
+    return _bind(place, "%d %d" % (s[2] & _MASK, s[1] & _MASK))
 
 
 def hold_again(place, path):
@@ -90,21 +116,21 @@ def hold_again(place, path):
 
 
 def claim(name, place):
-    """Enter a canonical path, or what a device is called, into `lock.open_files`.
+    """Enter a canonical path, or what a device is called, into `open_files`.
 
-    `place`: [False], for `lock.release()` whether or not this raises. Raises `DBLock` when it is open.
+    `place`: [False], for `release()` whether or not this raises. Raises `DBLock` when it is open.
     """
-    with lock.places:
-        for other in list(lock.open_files):
-            if not lock.open_files[other][0]:
-                lock.release(lock.open_files.pop(other))  # the rest of one that broke off
+    with _changing:
+        for other in list(open_files):
+            if not open_files[other][0]:
+                release(open_files.pop(other))  # the rest of one that broke off
             elif same(name, other):
                 _refuse(name)
-        lock.open_files[name] = place
+        open_files[name] = place
         place[0] = True
     if name[0] == "/":
         folder, _, last = name.rpartition("/")
         s = _stat(folder or "/")
         if s is not None and s[1]:
-            if not _bind(place, "%d %d/%s" % (s[2], s[1], last)) or _stat(name) is not None and not hold(place, name):
+            if not _bind(place, "%d %d/%08x" % (s[2] & _MASK, s[1] & _MASK, crc32(last.encode()))) or _stat(name) is not None and not hold(place, name):
                 _refuse(name)

@@ -1,7 +1,7 @@
 """Planner: which index and which ranges of it a query runs through, if any."""
 
 from . import index as _index
-from .keys import after
+from .key_range import after
 from .order import entry, kind
 
 len = len  # see predicate.py

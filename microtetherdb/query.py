@@ -5,6 +5,7 @@ Modules that not every query needs are loaded by the functions that stand for wh
 
 from . import keys as _keys
 from .errors import QueryError
+from .loading import module
 from .lock import hold
 from .match import compile
 from .operand import whole_number
@@ -14,27 +15,6 @@ type = type  # see predicate.py
 int = int
 min = min
 any = any
-
-
-def _choose(*args):
-    global _choose
-    from .plan import choose as _choose
-
-    return _choose(*args)
-
-
-def _pick(*args):
-    global _pick
-    from .indexscan import pick as _pick
-
-    return _pick(*args)
-
-
-def _walk(*args):
-    global _walk
-    from .indexscan import walk as _walk
-
-    return _walk(*args)
 
 
 def too_deep(error):
@@ -55,13 +35,9 @@ class Query:
         try:
             self.filter = compile(q)
             if sort is not None:
-                from .sort import parse
-
-                self.order = parse(sort)
+                self.order = module("sort").parse(sort)
             if fields is not None:
-                from . import project
-
-                self.project = project.compile(fields)
+                self.project = module("project").compile(fields)
         except RuntimeError as e:
             too_deep(e)
         self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
@@ -80,7 +56,7 @@ class Query:
                 return None
         elif not self.filter.sargs and self.order is None:
             return None
-        p = _choose(db, self.filter, self.order, without)
+        p = module("plan").choose(db, self.filter, self.order, without)
         return p if p.index is not None else None
 
     def run(self, db, slices=False, counts=None, without=()):
@@ -93,11 +69,9 @@ class Query:
         if plan is None:
             matches = scan(db, self.filter, slices)
         else:
-            matches = _walk(db, self.filter, plan, slices, counts or [0])
+            matches = module("indexscan").walk(db, self.filter, plan, slices, counts or [0])
         if self.order is not None and not (plan is not None and plan.ordered):
-            from .sort import arranged
-
-            matches = arranged(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None, slices)
+            matches = module("sort").arranged(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None, slices)
         if self.skip or self.limit:
             matches = _cut(matches, self.skip, self.limit)
         return matches
@@ -144,7 +118,7 @@ def _documents(db, compiled, keys):
         if plan is None:
             found = gather(db, compiled.filter, compiled.limit)
         elif plan.once:
-            found = _pick(db, compiled.filter, plan, compiled.limit)
+            found = module("indexscan").pick(db, compiled.filter, plan, compiled.limit)
         if found is not None:
             return found if project is None else [project(doc) for doc in found]
     out = []
@@ -176,17 +150,11 @@ def count(db, q=None):
 
 async def query_async(db, *args, **kw):
     """As `query`, sharing the event loop."""
-    from .cursor import find
-    from .steps import each
-
     out = []
-    await each(find(db, *args, **kw), out.append)
+    await module("steps").each(module("cursor").find(db, *args, **kw), out.append)
     return out
 
 
 async def count_async(db, q=None):
     """As `count`, sharing the event loop."""
-    from .cursor import Cursor
-    from .steps import each
-
-    return await each(Cursor(db, Query(q, fields=())), lambda _: 1)
+    return await module("steps").each(module("cursor").Cursor(db, Query(q, fields=())), lambda _: 1)

@@ -11,6 +11,7 @@ import sys
 import uctypes
 from micropython import const
 
+from .loading import module
 from .store import BTREE_MENDED, Store, discard, open_tree
 
 _SEEK = const(2)
@@ -120,9 +121,7 @@ class RamStore(Store):
         """
         tree = self._hurt
         if tree is None:
-            from .closed import Closed
-
-            Closed().put(None, None)
+            module("closed").Closed().put(None, None)
         if not _whole(tree):
             # A page was split and the one above it does not know: all keys are there still, one behind the other.
             stream = self._stream.another()
@@ -278,10 +277,8 @@ class RamStore(Store):
             if self.on_full is not None and self.on_full():
                 used = self.data_bytes() * 3 // 2 + need
             if used > self.quota:
-                from .errors import DBFull
-
                 self._left = 0
-                raise DBFull("RAM quota of %d bytes is used up" % self.quota)
+                raise module("errors").DBFull("RAM quota of %d bytes is used up" % self.quota)
             if self._stream.pages:
                 self._rebuild()
         # Short values cost more than their own bytes: look again after a third of what is left.

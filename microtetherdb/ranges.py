@@ -2,6 +2,8 @@
 
 from . import keys as _keys
 from . import record
+from .key_range import after, bound
+from .loading import module
 from .lock import hold
 
 
@@ -17,15 +19,15 @@ def steps(db, generator):
 
 
 def _limits(start, end, prefix):
-    low = _keys.USER if start is None else _keys.bound(start, "start")
-    high = None if end is None else _keys.bound(end, "end")
+    low = _keys.USER if start is None else bound(start, "start")
+    high = None if end is None else bound(end, "end")
     if prefix is not None:
-        p = _keys.bound(prefix, "prefix")
+        p = bound(prefix, "prefix")
         if p == _keys.USER and not prefix:
             p = b""
         if p:
             low = max(low, p)
-            beyond = _keys.after(p)
+            beyond = after(p)
             if beyond is not None and (high is None or beyond < high):
                 high = beyond
     return low, high
@@ -74,9 +76,7 @@ def count(db):
 def counted(db):
     """As `count`, with the lock held."""
     if db._expiry is not None:
-        from . import lifecycle
-
-        lifecycle.expire(db, 0)
+        module("lifecycle").expire(db, 0)
     changed = db._store.changed
     if db._counted is None or db._counted[1] != changed:
         n = 0

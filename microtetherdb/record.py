@@ -9,6 +9,8 @@ import json
 from json import dumps
 from micropython import const
 
+from .loading import module
+
 len = len  # see database.py: a look-up by hash instead of a search
 
 _PLAIN = const(8)  # first byte of a text; below it, flags
@@ -34,7 +36,7 @@ def check_plain(data, kinds=KINDS):
 
 
 def plain(data):
-    """Return the record of a plain document, or None: `encode` knows what can be stored, and names what cannot."""
+    """Return the record of a plain document, or None: `encoder.encode` knows what can be stored, and names what cannot."""
     try:
         check_plain(data)
     except Exception:
@@ -43,22 +45,13 @@ def plain(data):
     return None if len(data) > 8192 else data
 
 
-def encode(*args):
-    """Return the record of a document: see `encoder.encode`, which takes this one's place when it is loaded."""
-    from . import encoder
-
-    return encoder.encode(*args)
-
-
 def text_start(raw):
     """Return where the JSON text of a record starts."""
     flags = raw[0]
     if flags >= _PLAIN:
         return 0
     if flags & ~3:
-        from .errors import DBCorrupt
-
-        raise DBCorrupt("record of a newer format (flags 0x%02x)" % flags)
+        raise module("errors").DBCorrupt("record of a newer format (flags 0x%02x)" % flags)
     return _HEADER if flags & _EXPIRES else 1
 
 

@@ -11,6 +11,7 @@ import sys
 from micropython import const
 
 from .errors import DBCorrupt, DBFull
+from .loading import module
 from .sectors import Sectors
 
 _HEADER = const(28)  # see sectors.py
@@ -120,9 +121,7 @@ class RegionMedium(Sectors):
             n += _PROGRAM
         if self.end + n > self._stop:
             return  # the sector's last page
-        from .frames import pad
-
-        self.append(pad(n))
+        self.append(module("frames").pad(n))
 
     def _new_sector(self):
         if self._stop < 0:

@@ -3,6 +3,7 @@
 from json import loads
 
 from . import keys, record
+from .loading import module
 from .prefilter import needles, prefilter, probe
 
 NO = object()
@@ -20,7 +21,7 @@ def acceptor(db, f, exact=False):
     test = f.test
     fields = f.fields and not exact
     if f.ordered:
-        from .order import loads as in_order
+        in_order = module("order").loads
 
     def special(raw):
         if raw[0] < 8:

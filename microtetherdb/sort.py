@@ -2,7 +2,7 @@
 
 from . import record
 from .errors import QueryError
-from .order import encode, loads
+from .order import encode, loads, orderless
 from .path import fields
 
 _EMPTY = b"\x08"  # an empty array sorts before null
@@ -18,8 +18,6 @@ def parse(spec):
     if isinstance(spec, str):
         spec = [spec]
     elif isinstance(spec, dict):
-        from .order import orderless
-
         if orderless(spec):
             raise QueryError("sort: a plain dict has no order on MicroPython; give a list of (path, 1 or -1)")
         spec = list(spec.items())

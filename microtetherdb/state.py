@@ -1,6 +1,7 @@
 """What a persistent database keeps of itself, in commits of its log (docs/format.md, "State")."""
 
 from . import keys
+from .loading import module
 
 
 def restore(db, store):
@@ -8,13 +9,9 @@ def restore(db, store):
     log = store.log
     if not log.state or log.state[-1]:
         if store.first(b"\0c") is not None:
-            from . import index
-
-            index.load(db, store)
+            module("index").load(db, store)
         if store.first(keys.EXPIRY) is not None:
-            from . import lifecycle
-
-            lifecycle.begin_expiry(db, store)
+            module("lifecycle").begin_expiry(db, store)
         db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
     log.owner = lambda log, must: kept(db, db._clock, log.state, must)
 

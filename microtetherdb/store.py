@@ -7,6 +7,8 @@ acknowledged since the last commit.
 import btree
 from micropython import const
 
+from .loading import module
+
 try:
     from _mtdb_board import BTREE_MENDED
 except ImportError:  # stock firmware
@@ -29,9 +31,7 @@ def open_tree(stream, pagesize, cachesize):
     tree = btree.open(stream, pagesize=pagesize, cachesize=cachesize)
     if BTREE_MENDED:
         return tree
-    from .stock import Tree
-
-    return Tree(tree)
+    return module("stock").Tree(tree)
 
 
 def discard(tree, stream):
@@ -72,9 +72,7 @@ class Store:
             return open_tree(self._stream, self.pagesize, self._cachesize)
         except OSError as e:
             if self.log is not None and self.log.error is None and e.args[0] != _ENOMEM:
-                from .errors import DBCorrupt
-
-                raise DBCorrupt("its pages are no B-tree (errno %d)" % e.args[0])
+                raise module("errors").DBCorrupt("its pages are no B-tree (errno %d)" % e.args[0])
             self._reraise(e)
 
     def _drop(self):
@@ -95,9 +93,7 @@ class Store:
                 error = log.error
             log.error = None
         if isinstance(error, OSError) and error.args and error.args[0] in (_ENOMEM, _ENOSPC):
-            from .errors import DBFull
-
-            raise DBFull("out of RAM" if error.args[0] == _ENOMEM else "file system is full")
+            raise module("errors").DBFull("out of RAM" if error.args[0] == _ENOMEM else "file system is full")
         raise error
 
     def _sized(self, key, value):

@@ -7,8 +7,8 @@ import sys
 import time
 from micropython import const
 
-from . import methods
 from .errors import DBError
+from .loading import module
 
 _TICK_MS = const(1000)
 _FLUSH_MS = const(5000)  # a change is flushed at the latest so long after it
@@ -97,23 +97,18 @@ def _piece(db, work):
 
 
 def _flush(db):
-    from . import lifecycle
-
-    return lifecycle.flush_piece(db)
+    return module("lifecycle").flush_piece(db)
 
 
 def _expire(db):
-    from . import lifecycle
-
+    lifecycle = module("lifecycle")
     return lifecycle.flush_due(db) or lifecycle.expire(db, 1, False) or db._expiry is not None and db._expiry.sweep(db._store)
 
 
 def _sweep(db):
-    from . import lifecycle
-
-    return lifecycle.sweep(db)
+    return module("lifecycle").sweep(db)
 
 
 def _step(db):
     log = db._store.log
-    return log is not None and log.step() or db._leftover and methods.module("index").reclaim(db)
+    return log is not None and log.step() or db._leftover and module("index").reclaim(db)

@@ -4,8 +4,9 @@ import json
 import os
 from micropython import const
 
-from . import keys, lock, record
+from . import keys, places, record
 from .errors import DBLock
+from .loading import module
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
@@ -20,15 +21,13 @@ def backup_steps(db, path):
     Raises `DBLock` when `path` is open as a database or another backup of this one is going on, `ValueError`, `DBFull`,
     OSError.
     """
-    from .places import canonical
-
     if not isinstance(path, str):
         raise TypeError("path: str, not " + type(path).__name__)
     if not path or path == "flash:":
         raise ValueError("path: %r is not a file" % path)
     if db._store.mirror is not None:
         raise DBLock("a backup of this database is going on")
-    name = canonical(path)
+    name = places.canonical(path)
     if name == db._name:
         raise ValueError("path: %r is this database" % path)
     mirror = _Mirror(db, name)
@@ -62,7 +61,7 @@ class _Mirror:
                 self._clear()
         finally:
             self.store.mirror = None
-            lock.release(self.place)
+            places.release(self.place)
 
     def _clear(self):
         _remove(self.name + ".part")
@@ -99,17 +98,14 @@ class _Mirror:
         copy.apply(out)
 
     def run(self):
-        from .opening import open_persistent
-        from .places import claim
-        from .state import kept
-
+        kept = module("state").kept
         store = self.store
         store.mirror = self
-        claim(self.name, self.place)
+        places.claim(self.name, self.place)
         self.begun = True
         self._clear()  # what a power cut left
         part = self.name + ".part"
-        self.copy, self.clock = open_persistent(
+        self.copy, self.clock = module("opening").open_persistent(
             {"filename": part, "btree_pagesize": store.pagesize, "btree_cachesize": 0, "max_retries": 3, "retry_delay": 0.1}
         )
         n = None
@@ -188,8 +184,7 @@ def dump_steps(db, stream):
 def _load(db, stream):
     if not hasattr(stream, "readline"):
         raise TypeError("stream: an open text stream, not " + type(stream).__name__)
-    from .jsontext import parse
-
+    parse = module("jsontext").parse
     n = 0
     while True:
         try:

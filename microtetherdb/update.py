@@ -6,6 +6,7 @@ paths with numeric steps into arrays. All of a change is applied or, with an err
 
 from . import record
 from .errors import QueryError
+from .loading import module
 from .operand import bad, is_operators
 from .order import MISSING, encode, kind, loads
 from .path import fields, split
@@ -18,9 +19,7 @@ _ARRAY = ("$push", "$pull", "$addToSet")  # in update_array.py
 def parsed(changes):
     """Return changes that are given as JSON text as what it says, all others as they are."""
     if isinstance(changes, str):
-        from .jsontext import given
-
-        changes = given("changes", changes)
+        changes = module("jsontext").given("changes", changes)
     return changes
 
 
@@ -80,16 +79,10 @@ def _add(op, path, x, out):
         if x == path:
             bad(op, "source and target are both " + path)
     elif op in _ARRAY:
-        _array().check(op, x)
+        module("update_array").check(op, x)
     if op != "$unset" and op != "$pull":
         _json(op, x, 0)
     out.append((op, path, x))
-
-
-def _array():
-    from . import update_array
-
-    return update_array
 
 
 def _json(op, x, depth):
@@ -116,7 +109,7 @@ def apply(doc, changes):
             raise QueryError("update: the stored value is not a document")
         doc = copy(doc)
         for op, path, x in todo:
-            table = _array().APPLY if op in _ARRAY else _APPLY
+            table = module("update_array").APPLY if op in _ARRAY else _APPLY
             table[op](doc, split(path), x, path, op)
         return doc
     except RuntimeError as e:
@@ -124,9 +117,7 @@ def apply(doc, changes):
 
 
 def _too_deep(error):
-    from .query import too_deep
-
-    too_deep(error)
+    module("query").too_deep(error)
 
 
 def of_record(raw, changes):

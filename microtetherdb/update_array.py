@@ -1,6 +1,7 @@
 """The update operators on arrays: `$push ($each $position $slice $sort) $pull $addToSet ($each)`."""
 
 from .comparison import equal
+from .loading import module
 from .operand import bad, is_condition, is_operators, is_regex, searcher
 from .operand import check as _check
 from .order import MISSING, kind
@@ -53,13 +54,12 @@ def _each(x):
 
 
 def _sorter(spec):
-    from .sort import Sorter, parse
-
+    sort = module("sort")
     if kind(spec) == 2 and spec in (1, -1):
-        return Sorter([([], spec < 0)], 0, True)
+        return sort.Sorter([([], spec < 0)], 0, True)
     if not isinstance(spec, dict):
         bad("$push", "$sort takes 1, -1 or a document")
-    return Sorter(parse(spec), 0, True)
+    return sort.Sorter(sort.parse(spec), 0, True)
 
 
 def push(doc, parts, x, path, op):
@@ -96,14 +96,11 @@ def add_to_set(doc, parts, x, path, op):
 def _puller(x):
     # The test for elements that $pull removes.
     if isinstance(x, dict):
-        from .match import Filter
-        from .operators import conditions
-        from .predicate import conjunction, on_value
-
-        c = Filter({})
+        predicate = module("predicate")
+        c = module("match").Filter({})
         if is_condition(x):
-            return conjunction([on_value(cond) for cond in conditions(x, c)])
-        matches = conjunction(c.tests(x, False, False))
+            return predicate.conjunction([predicate.on_value(cond) for cond in module("operators").conditions(x, c)])
+        matches = predicate.conjunction(c.tests(x, False, False))
         return lambda v: isinstance(v, dict) and matches(v)
     if is_regex(x):
         return searcher(x)

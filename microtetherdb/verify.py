@@ -4,6 +4,8 @@ from micropython import const
 
 from . import keys, record
 from .errors import DBError
+from .key_range import after
+from .loading import module
 
 _STEP = const(8)  # pages or entries between two yields
 _MANY = const(20)  # problems reported in words
@@ -67,8 +69,7 @@ def _keys(db, report):
 
 
 def _indexes(db):
-    from .index import TAGS
-
+    TAGS = module("index").TAGS
     # One that is being built is not complete, and one that was dropped meanwhile has no entries to be found.
     return [TAGS] + [i for i in (db._indexes or {}).values() if i.ready]
 
@@ -93,7 +94,7 @@ def _records(db, report):
 
 def _expiries(db, report):
     store = db._store
-    for entry in store.scan(keys.EXPIRY, keys.after(keys.EXPIRY), 1):
+    for entry in store.scan(keys.EXPIRY, after(keys.EXPIRY), 1):
         raw = store.get(entry[8:])
         if raw is None or record.stamp(raw) != entry[2:8]:
             _problem(report, "expiry of %r: no such record" % entry[8:])
@@ -104,7 +105,7 @@ def _expiries(db, report):
 def _entries(db, report):
     store = db._store
     for index in _indexes(db):
-        for entry, head in store.scan(index.prefix, keys.after(index.prefix)):
+        for entry, head in store.scan(index.prefix, after(index.prefix)):
             head = head[0]
             raw = store.get(entry[head:])
             if raw is None or entry[3:head] not in index.of_record(raw):

@@ -1,4 +1,5 @@
 # boards: unix unix32
+# heap: 2m
 """SPEC 8: `DBFull` comes before anything is acknowledged that the next flush has no room for, also when a large cache holds changed pages back."""
 
 import random

@@ -3,13 +3,13 @@
 # file is, through compactions, what recovery makes of them, and a first commit that fails.
 import os
 
-from microtetherdb import MicroTetherDB, lock, places
+from microtetherdb import MicroTetherDB, places
 
 
 def held(path):
     probe = [True]
     free = places.hold(probe, path)
-    lock.release(probe)
+    places.release(probe)
     return not free
 
 

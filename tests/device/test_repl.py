@@ -16,6 +16,7 @@ METHODS = (
 
 # looking does not load: not the whole list, nor each name, nor bound methods that are not called
 db = MicroTetherDB()
+dir(db)  # loads the list itself
 before = set(sys.modules)
 found = dir(db)
 assert sorted(n for n in found if n[0] != "_") == sorted(METHODS), found
@@ -124,12 +125,13 @@ for persistent in (False, True):
                 return real(name, *args)
             return real("microtetherdb." + name, args[0], args[1], args[2], 0) if name else microtetherdb  # a relative import
 
-        for name in [n for n in sys.modules if n.startswith("microtetherdb.") and n != "microtetherdb.database"]:
+        for name in [n for n in sys.modules if n.startswith("microtetherdb")]:
             del sys.modules[name]
-            delattr(microtetherdb, name[14:])
+        import microtetherdb
+
         builtins.__import__ = without
         try:
-            MicroTetherDB("repl.db", in_memory=not persistent)
+            microtetherdb.MicroTetherDB("repl.db", in_memory=not persistent).close()
             assert module != "btree"
         except ImportError as e:
             assert module in str(e), e

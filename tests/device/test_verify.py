@@ -2,6 +2,7 @@
 # SPEC section 5: check() finds what does not agree; a backup holds each change made meanwhile, at whatever point it comes.
 import os
 from microtetherdb import MicroTetherDB, keys, transfer
+from microtetherdb.key_range import after
 from flashsim import Flash
 
 
@@ -15,7 +16,7 @@ def fresh(device):
 
 
 def entry_of(db, prefix, key):
-    for k in db._store.scan(prefix, keys.after(prefix), 1):
+    for k in db._store.scan(prefix, after(prefix), 1):
         if k.endswith(key):
             return k
 

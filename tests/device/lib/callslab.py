@@ -10,7 +10,7 @@ import os
 import sys
 
 from flashsim import Flash
-from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, lock, steps
+from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, places, steps
 from microtetherdb import index as _index
 
 NAME = "calls.db"
@@ -132,7 +132,7 @@ OTHERS = {
 
 
 def held():
-    return [name for name in lock.open_files if lock.open_files[name][0]]
+    return [name for name in places.open_files if places.open_files[name][0]]
 
 
 def content(db):

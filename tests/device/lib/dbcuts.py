@@ -3,7 +3,7 @@
 import random
 
 from cutlab import Lab
-from microtetherdb import MicroTetherDB, lock
+from microtetherdb import MicroTetherDB, places
 
 
 def _open(target, **kw):
@@ -26,7 +26,7 @@ def read(target):
     # not closed: the next power cut comes
     store, db._store = db._store, None
     store.log.medium.close()
-    lock.release(lock.open_files[db._name])
+    places.release(places.open_files[db._name])
     return got
 
 

@@ -11,7 +11,7 @@ import sys
 import faults
 import microtetherdb
 from flashsim import Flash
-from microtetherdb import DBError, MicroTetherDB, lock
+from microtetherdb import DBError, MicroTetherDB, places
 
 NAME = "faults.db"
 FULL = (MemoryError, DBError, OSError)
@@ -154,7 +154,7 @@ def case(kind, call, arm, stride=1, first=1, many=False, again=0):
             found = goes_on(db, found, where)
             db.close()
             db.close()
-            still = [name for name in lock.open_files if lock.open_files[name][0]]
+            still = [name for name in places.open_files if places.open_files[name][0]]
             assert not still, "%s: %r is still open" % (where, still)
             if kind != "ram":
                 db = medium.open()

@@ -16,7 +16,7 @@ def write(path, data):
 
 def restarted():
     """What was open is open no more, as after a power cut."""
-    from microtetherdb import lock
+    from microtetherdb import places
 
-    for place in lock.open_files.values():
-        lock.release(place)
+    for place in places.open_files.values():
+        places.release(place)
