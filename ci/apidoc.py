@@ -143,6 +143,8 @@ def render():
     source = next(n for n in config.body if isinstance(n, ast.FunctionDef) and n.name == "source")
     lines += ["`defaults.source(name)`: " + paragraph(ast.get_docstring(source)), ""]
     lines += ["#### `on_warning(message)`", "", paragraph(ast.get_docstring(warning)), ""]
+    preload = next(n for n in tree("methods.py").body if isinstance(n, ast.FunctionDef) and n.name == "preload")
+    lines += ["#### `preload(*names)`", "", paragraph(ast.get_docstring(preload)), ""]
     lines += ["#### `__version__`", "", "The release, a str.", ""]
     return "\n".join(lines)
 

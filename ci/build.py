@@ -44,6 +44,7 @@ def prepare(name, spec, folder, defines):
     listing = "\n".join(sorted("%s %d" % (p.relative_to(ROOT), p.name == "manifest.py" and p.stat().st_mtime_ns) for p in frozen))
     if replace(folder / ".frozen", listing):
         (folder / "frozen_content.c").unlink(missing_ok=True)
+        shutil.rmtree(folder / "frozen_mpy", ignore_errors=True)  # options of the manifest, too
 
 
 def build(name):
