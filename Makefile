@@ -17,13 +17,18 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo "  variables: BOARD=$(BOARD), ARGS= (script for run), PORT= (device for flash), MPY_DIR=, PICO_SDK_PATH= (own checkouts)"
 
-run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open its REPL; ARGS=path.py runs a script in it
+ifneq ($(filter QEMU%,$(BOARD)),)
+run: tools firmware
+	@$(VENV)/python ci/try.py $(BOARD) $(ARGS)
+else
+run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open its REPL; ARGS=path.py runs a script in it, also with BOARD=QEMU_...
 	@$(PYTHON) ci/build.py UNIX
 	@mkdir -p build/run && cd build/run && MTDB_DATA=$(abspath $(DATA)) ../../dist/UNIX/micropython $(foreach a,$(ARGS),$(or $(wildcard $(abspath $a)),$a))
+endif
 
 test: tools data ## build what the tests need and run all of them
-	@$(PYTHON) ci/packages.py measure riscv browser
-	@$(PYTHON) ci/build.py UNIX UNIX32 stock faults faults32 RPI_PICO RPI_PICO2
+	@$(PYTHON) ci/packages.py measure riscv qemu browser
+	@$(PYTHON) ci/build.py UNIX UNIX32 stock faults faults32 RPI_PICO RPI_PICO2 QEMU_M33 QEMU_RV32
 	@$(VENV)/python -m pytest tests -q $(PYTEST_ARGS) $(ARGS)
 
 test-nightly: ## the same with the long versions: an hour and more (docs/storage.md)

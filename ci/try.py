@@ -13,6 +13,11 @@ def script(argv):
     if spec["port"] == "unix":
         program = DIST / name / "micropython"
         os.execv(program, [program])
+    if spec["port"] == "qemu":
+        sys.path.insert(0, str(ROOT / "tests"))
+        import qemu
+
+        return qemu.main(argv)
     if spec["mcu"] != "rp2040":
         raise Failure("there is no emulator for %s (%s); try BOARD=RPI_PICO or BOARD=UNIX" % (name, spec["mcu"]))
     sys.path.insert(0, str(ROOT / "tests"))

@@ -6,6 +6,7 @@
 ...     db.query({"temp": {"$gt": 20}})
 """
 
+from . import loading
 from .database import MicroTetherDB
 from .loading import module
 
@@ -23,17 +24,14 @@ def on_warning(message):
 
 
 def __getattr__(name):
-    # What is not needed by every program is loaded on first use. MicroPython also asks here for a submodule that
-    # is not loaded yet (`from . import x`).
+    # What is not needed by every program is loaded on first use.
     if name == "defaults":
         return module("config").Defaults()
     if name == "preload":
         return module("methods").preload
     if name == "QueryError" or name.startswith("DB"):
         return getattr(module("errors"), name)
-    try:
+    if name == "ota" or loading.owner == loading.get_ident():
+        # MicroPython also asks here for a submodule that is not loaded yet (`from . import x`).
         return module(name)
-    except ImportError as e:
-        if __name__ + "." + name not in str(e):
-            raise  # a module that this one needs is missing
-        raise AttributeError(name)
+    raise AttributeError(name)

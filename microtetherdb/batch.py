@@ -48,7 +48,7 @@ def put_batch(db, items, ttls=None, tags=None):
     return _put_any(db, items, ttls, tags)
 
 
-def _plain(items, kinds=record.KINDS[str], check=record.check_plain, dumps=json.dumps, int=int, dict=dict):
+def _plain(items, check=record.check_plain, dumps=json.dumps):
     # Most batches: plain documents without tags and TTLs. Returns keys (none if they are to be made), records and
     # the bytes that they take, or raises an exception of any kind.
     made = []
@@ -56,29 +56,16 @@ def _plain(items, kinds=record.KINDS[str], check=record.check_plain, dumps=json.
     name = made.append
     add = records.append
     size = 0
-    shape = None  # the field names of the last document, which are str; most documents of a batch have the same
-    width = -1
     for data in items:
         if data.__class__ is tuple:
             key, data = data
             if key.__class__ is not str or len(key) > 32 or key < "\x02":
                 raise ValueError
             name(key)
-        same = len(data) == width and data.__class__ is dict
-        if same:
-            try:
-                for k in shape:
-                    if kinds[data[k].__class__] and not -1e38 < data[k] < 1e38:
-                        raise ValueError
-            except KeyError:
-                same = False
-        if not same:
-            check(data)
-            shape = list(data)
-            width = len(shape)
+        check(data)
         data = dumps(data, separators=(",", ":")).encode()
         n = len(data)
-        if n > 8192:
+        if n > 8192 or b"\xed" in data:
             raise ValueError
         add(data)
         size += n + 32
@@ -208,10 +195,10 @@ def purge(db, key, flag):
         if db._indexes:
             fresh = module("index").emptied(db._indexes)
             changes = [fresh[path].catalogue() for path in fresh]
+        expiry = None if db._expiry is None else db._expiry.emptied()
         db._store.clear(changes)
         db._indexes = fresh
-        if db._expiry is not None:
-            db._expiry.clear()
+        db._expiry = expiry
         db._deletes += n
         db._made += n
         return n

@@ -1,6 +1,7 @@
 """Record codec, its way in for all that is not a plain document: nested, with tags or an expiry."""
 
 import json
+from collections import OrderedDict
 from micropython import const
 
 from . import keys, record
@@ -21,13 +22,15 @@ list = list
 str = str
 tuple = tuple
 
+_OBJECTS = (dict, OrderedDict)
+
 
 def _check(value, name, depth):
-    # Raise unless JSON can carry `value`, naming the place.
+    # Raise unless JSON can carry `value`, naming the place. A derived class prints itself in its own way: it is none of ours.
     t = value.__class__
     if t is str or t is int or t is bool or value is None:
         return
-    if isinstance(value, float):
+    if t is float:
         if not -1e38 < value < 1e38:
             # The digits that are written for those next to the largest are read as infinity.
             x = value if value - value else float(json.dumps(value))
@@ -36,30 +39,30 @@ def _check(value, name, depth):
         return
     if depth >= _MAX_DEPTH:
         raise ValueError("%s: nested deeper than %d" % (name[:40], _MAX_DEPTH))
-    if isinstance(value, dict):
+    if t in _OBJECTS:
         for k, v in value.items():
-            if not isinstance(k, str):
+            if k.__class__ is not str:
                 raise TypeError("%s: keys are str, not %s" % (name, type(k).__name__))
             t = v.__class__
             if t is str or t is int:
                 continue
             _check(v, name + "." + k, depth + 1)
-    elif isinstance(value, (list, tuple)):
+    elif t is list or t is tuple:
         depth += 1
         for v in value:
             t = v.__class__
             if t is str or t is int:
                 continue
             _check(v, name + "[]", depth)
-    elif not isinstance(value, (str, int)):
+    else:
         raise TypeError("%s: JSON cannot carry %s" % (name, t.__name__))
 
 
 def check_tags(tags, name="tags"):
     """Raise unless `tags` is a list or tuple of non-empty str of at most 128 bytes."""
-    if isinstance(tags, (list, tuple)):
+    if tags.__class__ is list or tags.__class__ is tuple:
         for tag in tags:
-            if not isinstance(tag, str):
+            if tag.__class__ is not str:
                 raise TypeError("%s: str, not %s" % (name, type(tag).__name__))
             if not tag or len(tag.encode()) > 128:
                 raise ValueError("%s: each 1 to 128 bytes" % name)
@@ -111,7 +114,12 @@ def put_record(db, key, raw_key, raw):
 
 
 def checked(raw, name):
-    """Return a record, or raise `ValueError` when its text is longer than 8192 bytes."""
+    """Return a record, or raise `ValueError` when its text is longer than 8192 bytes or no UTF-8."""
+    at = raw.find(b"\xed", record.text_start(raw))
+    while at >= 0:
+        if raw[at + 1] > 0x9F:  # U+D800 to U+DFFF, which UTF-8 has no bytes for; MicroPython's str takes them
+            raise ValueError("%s: half of a surrogate pair" % name)
+        at = raw.find(b"\xed", at + 1)
     if len(raw) > MAX_VALUE:
         n = len(raw) - record.text_start(raw)
         if n > MAX_VALUE:

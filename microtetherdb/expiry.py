@@ -154,6 +154,8 @@ def _unit(stamp):
 class RamExpiry:
     """The heap of a RAM database: at most twice as many entries as records with a TTL. Those whose record changed are stale and swept out."""
 
+    _incomplete = False  # records may lack an entry
+
     def __init__(self, store):
         self._store = store
         self._heap = Heap()
@@ -167,13 +169,19 @@ class RamExpiry:
 
     def used(self):
         """Tell whether a change of a record has to name the record's old expiry."""
-        return len(self._heap) > 0
+        return self._incomplete or len(self._heap) > 0
 
     def changes(self, key, old, new, out):
         """Nothing is stored in the tree."""
 
     def applied(self, key, old, new):
         """Follow a change of a record's expiry from `old` to `new` (stamps or None)."""
+        try:
+            self._follow(key, old, new)
+        except MemoryError:
+            self._incomplete = True  # the change is done: the heap is made anew when there is RAM for it
+
+    def _follow(self, key, old, new):
         if old is not None:
             if new is not None and _unit(old) == _unit(new):
                 return
@@ -223,6 +231,8 @@ class RamExpiry:
 
     def next(self, store, clock):
         """Return the stored key of an expired record, or None. Its entry stays until the record has gone."""
+        if self._incomplete:
+            self._fill(store)
         heap = self._heap
         if not len(heap):
             return None
@@ -233,10 +243,34 @@ class RamExpiry:
             if raw is None:
                 self._remove(0)
                 continue
-            if not record.expired(raw, clock):
-                break
-            return key
+            return key if record.expired(raw, clock) else self._other(store, clock, now)
         return None
 
-    def clear(self):
-        self.__init__(self._store)
+    def _fill(self, store):
+        self._heap = Heap()
+        self._stale = self._at = 0
+        for key, raw in store.scan():
+            if key[0]:
+                stamp = record.stamp(raw)
+                if stamp is not None:
+                    self._heap.push(_unit(stamp), key)
+        self._incomplete = False
+
+    def _other(self, store, clock, now):
+        # As `next`, but for the first entry: the clock is finer than the heap, whose first one need not be the first of its sixteenth.
+        heap = self._heap
+        todo = [1, 2]
+        while todo:
+            i = todo.pop()
+            if i < len(heap):
+                t, key = heap.get(i)
+                if t <= now:
+                    raw = self._current(store, t, key)
+                    if raw is not None and record.expired(raw, clock):
+                        return key
+                    todo += (2 * i + 1, 2 * i + 2)
+        return None
+
+    def emptied(self):
+        """Return what finds the records that expire in a store that was emptied."""
+        return RamExpiry(self._store)

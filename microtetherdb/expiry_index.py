@@ -12,8 +12,8 @@ from .key_range import after
 class TreeExpiry:
     """The expiry index of a persistent database."""
 
-    def __init__(self, store):
-        self._used = store.first(keys.EXPIRY) is not None
+    def __init__(self, store, used=None):
+        self._used = store.first(keys.EXPIRY) is not None if used is None else used
         self._store = store
 
     def __len__(self):
@@ -54,5 +54,6 @@ class TreeExpiry:
                 return entry[8:]
         return None
 
-    def clear(self):
-        self._used = False
+    def emptied(self):
+        """As `RamExpiry.emptied`; nothing is to be forgotten when the store is not emptied after all."""
+        return TreeExpiry(self._store, False)

@@ -7,7 +7,6 @@ renamed over it. Opening is in `filerecovery`.
 """
 
 import os
-import sys
 import time
 
 from micropython import const
@@ -40,7 +39,6 @@ def _block_end(off, size):
         n += 1
 
 
-_package = sys.modules["microtetherdb"]  # its attributes are modules, loaded when they are first asked for
 
 len = len  # see database.py: a look-up by hash instead of a search
 
@@ -66,7 +64,7 @@ class FileMedium(Files):
         super().__init__(path, max_retries, retry_delay, buffer)
         self.pagesize = pagesize
         self.seq = 0
-        header = _package.filerecovery.header
+        header = module("filerecovery").header
         self._found = header(self, path)
         if self._found is None and header(self, self._new) is None:
             if not create:
@@ -91,7 +89,7 @@ class FileMedium(Files):
 
     def recovery(self):
         """Return the module with this medium's part of recovery."""
-        return _package.filerecovery
+        return module("filerecovery")
 
     def moved(self):
         """Tell whether a flush failed, for a moment perhaps, so that all since the last one is to be done again."""

@@ -6,7 +6,6 @@ opened anew after a commit where the file system needs it (it sees the file as i
 """
 
 import os
-import sys
 import time
 from binascii import crc32
 from struct import pack_into, unpack_from
@@ -14,6 +13,7 @@ from struct import pack_into, unpack_from
 from micropython import const
 
 from .errors import DBCorrupt, DBFull
+from .loading import module
 
 _MAGIC = b"MTdb"
 _VERSION = const(1)
@@ -32,7 +32,6 @@ _FULL = (_ENOSPC, 36)  # ENAMETOOLONG: what littlefs says when it has no room fo
 len = len  # see database.py: a look-up by hash instead of a search
 
 
-_package = sys.modules["microtetherdb"]  # its attributes are modules, loaded when they are first asked for
 
 
 class Files:
@@ -239,6 +238,7 @@ class Files:
         if not n:
             return
         i = 0
+        write = self._do if self.posix else self._once
         try:
             if self._out is None:
                 self._open_out()
@@ -246,7 +246,7 @@ class Files:
                 m = min(_CHUNK, n - i)
                 if m <= 0:
                     break
-                self._do(self._write_at, self._written + i, chunk if m == _CHUNK else memoryview(chunk)[:m])
+                write(self._write_at, self._written + i, chunk if m == _CHUNK else memoryview(chunk)[:m])
                 i += m
         except OSError as e:
             if e.args[0] not in _FULL:
@@ -286,16 +286,22 @@ class Files:
         self._seen = self._written
 
     def _flush(self):
-        # Not done again: littlefs says that all is well from the second time on, and has written nothing.
         if self._failed:
             raise OSError(_EIO)
+        self._once(self._out.flush)
+        self._failures = 0
+
+    def _once(self, call, *args):
+        # Not done again on the same open file: from then on littlefs says that all is well and has written nothing, or writes
+        # over what is live. The file is opened anew, and all since the last commit done again: see `moved`.
         try:
-            self._out.flush()
-        except BaseException:
+            call(*args)
+        except BaseException as e:
+            if args and isinstance(e, OSError) and e.args[0] in _FULL:
+                raise  # it waits in RAM
             self._failed = True
             self._failures += 1
             raise
-        self._failures = 0
 
     def _name(self, bit):
         return self._path if bit == self._main else self._new
@@ -306,7 +312,7 @@ class Files:
             self._close(self._open_file(path, "wb"))
             self._size(path)
             if self.held is not None and self.posix:
-                _package.places.hold(self.held, path, 2 if path == self._path else 4)
+                module("places").hold(self.held, path, 2 if path == self._path else 4)
         self._out = self._open_file(path, "r+b")
         self._out_pos = 0
 

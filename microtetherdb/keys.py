@@ -47,4 +47,8 @@ def generated(db):
     if n > _SESSION or not db._session:
         db._session = module("session").begin(db)
         n = db._keys_made = 0
-    return "%s%06x" % (db._session, n)
+    key = "%s%06x" % (db._session, n)
+    if db._store.get(key) is None:
+        return key
+    db._keys_made = _SESSION  # somebody has put a record under a key of this session, by load() for example: on to the next
+    return generated(db)

@@ -137,6 +137,13 @@ def threshold(db):
 
 def tick(db):
     """Between operations, with the lock held: flush when due, then expire a little when due."""
+    try:
+        _upkeep(db)
+    except MemoryError:  # would say that the call was not done; after the next one this is tried again
+        db._next = db._made + 1
+
+
+def _upkeep(db):
     db._next = db._due
     if db._made >= db._due:
         commit(db)

@@ -94,6 +94,9 @@ class LogStore(Store):
         return tree
 
     def _end(self, tree):
+        log = self.log
+        if log.error is not None and not log.broken:
+            log.error = None  # of a page that Berkeley DB wanted in passing (bt_put.c, bt_fast) and then found another way
         self._tree = tree
         self._hurt = self._pending = None
 

@@ -151,6 +151,8 @@ def open_store(cfg, place):
     if isinstance(target, str):
         cfg["filename"] = name  # the program may go to another folder
     module("places").claim(name, place)
+    if not isinstance(target, str):
+        place.append(module("places").Kept(target))
     store, clock = open_persistent(cfg)
     return store, clock, name
 

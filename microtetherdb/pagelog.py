@@ -17,6 +17,7 @@ from micropython import const
 
 from .errors import DBCorrupt, DBFull
 from .frames import Frames
+from .loading import module
 
 _PAGE = const(0x1000000)  # frame kinds and sizes, see frames.py
 _COMMIT = const(0x4000000)
@@ -32,7 +33,6 @@ _ENOSPC = const(28)
 _WHENCE = 8 if sys.maxsize > 1 << 31 or sys.platform in ("linux", "darwin") else 4
 _SEEK = {"at": uctypes.UINT32 | 0, "whence": uctypes.UINT8 | _WHENCE}
 
-_package = sys.modules["microtetherdb"]  # its attributes are modules, loaded when they are first asked for
 
 len = len  # see database.py: a look-up by hash instead of a search
 
@@ -44,13 +44,13 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
     `options`: of the medium. Raises `DBCorrupt`, `DBFull`, OSError.
     """
     if isinstance(target, str):
-        Medium = _package.filelog.FileMedium
+        Medium = module("filelog").FileMedium
     else:
-        Medium = _package.region.RegionMedium
+        Medium = module("region").RegionMedium
     medium = Medium(target, pagesize, create, max_retries, retry_delay, **options)
     try:
         log = PageLog(medium)
-        _package.recovery.recover(log)
+        module("recovery").recover(log)
     except BaseException:
         medium.close()
         raise
@@ -244,7 +244,7 @@ class PageLog(Frames):
         self.grown = self.reserved = self.walk = self._next_checkpoint = 0
         self.tree_wrote = self.broken = False
         self._chunk = -1
-        _package.recovery.recover(self)
+        module("recovery").recover(self)
 
     def clear(self):
         """Forget every page; takes effect on the medium with the next commit."""
@@ -269,7 +269,7 @@ class PageLog(Frames):
         bad = 2
         try:
             try:
-                _package.compaction.make_room(self, nbytes)
+                module("compaction").make_room(self, nbytes)
                 bad = 0
             finally:
                 self.broken |= bad  # at once: see `write`
@@ -283,12 +283,15 @@ class PageLog(Frames):
 
     def step(self):
         """Do one bounded piece of checkpoint, compaction or erase-ahead; True if there is more."""
-        if self.broken or self.medium.idle(self) and self._chunk < 0:
-            return False
+        try:
+            if self.broken or self.medium.idle(self) and self._chunk < 0:
+                return False
+        except MemoryError:
+            return False  # another time
         bad = 2
         try:
             try:
-                more = _package.compaction.step(self)
+                more = module("compaction").step(self)
                 bad = 0
                 return more
             finally:
@@ -323,7 +326,7 @@ class PageLog(Frames):
                 self.commit()
                 try:
                     if medium.wants_checkpoint(self):
-                        _package.compaction.write_checkpoint(self)
+                        module("compaction").write_checkpoint(self)
                         self.commit()
                 except (DBFull, OSError):
                     pass  # all is durable without it: the next opening reads more

@@ -12,7 +12,7 @@ _PADDING = const(1000)  # nulls put into an array before a given number
 
 
 def _number(step, op, path):
-    if not step.isdigit() or len(step) > 5:
+    if not step.isdigit() or len(step) > 5 or step[0] == "0" and len(step) > 1:
         bad(op, "%s: %s is not the number of an array's element" % (path, step))
     return int(step)
 

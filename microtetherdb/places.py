@@ -115,6 +115,17 @@ def hold_again(place, path):
             hold(place, name, at)
 
 
+class Kept:
+    """What must not be collected as long as its place is held: another object would get its address."""
+
+    def __init__(self, thing):
+        self.thing = thing
+
+    def close(self):
+        """Let go of it."""
+        self.thing = None
+
+
 def claim(name, place):
     """Enter a canonical path, or what a device is called, into `open_files`.
 
@@ -132,5 +143,7 @@ def claim(name, place):
         folder, _, last = name.rpartition("/")
         s = _stat(folder or "/")
         if s is not None and s[1]:
+            if (_stat(name) or s)[0] & 0xF000 not in (0x4000, 0x8000):
+                raise ValueError("filename: %s is not a file but a device or a pipe" % name)
             if not _bind(place, "%d %d/%08x" % (s[2] & _MASK, s[1] & _MASK, crc32(last.encode()))) or _stat(name) is not None and not hold(place, name):
                 _refuse(name)

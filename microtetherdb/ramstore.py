@@ -51,7 +51,7 @@ class RamStream(io.IOBase):
         return stream
 
     def ioctl(self, request, arg):
-        if request == _SEEK:
+        if request == _SEEK and not self.dead:
             at = uctypes.bytearray_at(arg, _OFFSET + 4)
             whence = at[_OFFSET]
             if whence == 0:

@@ -42,7 +42,7 @@ def plain(data):
     except Exception:
         return None
     data = dumps(data, separators=(",", ":")).encode()
-    return None if len(data) > 8192 else data
+    return None if len(data) > 8192 or b"\xed" in data else data
 
 
 def text_start(raw):

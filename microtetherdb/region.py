@@ -6,7 +6,6 @@ before it and how far that one is valid, so sectors that fail can be left out of
 Opening is in `regionrecovery`.
 """
 
-import sys
 
 from micropython import const
 
@@ -18,10 +17,11 @@ _HEADER = const(28)  # see sectors.py
 _PROGRAM = const(256)  # bytes a program
 _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
+_SPARE = const(3)  # sectors that are left when others are passed over for bad
+_OUTAGES = const(30)  # times that the erasing of a sector fails before it is bad for sure
 _COMMITS = const(256)  # bytes that are room enough for the frames' headers and a commit
 _EIO = const(5)
 
-_package = sys.modules["microtetherdb"]  # its attributes are modules, loaded when they are first asked for
 
 len = len  # see database.py: a look-up by hash instead of a search
 
@@ -44,7 +44,7 @@ class RegionMedium(Sectors):
 
     def recovery(self):
         """Return the module with this medium's part of recovery."""
-        return _package.regionrecovery
+        return module("regionrecovery")
 
     def room(self, pos):
         """Return the bytes from `pos` to the end of what is valid in its sector."""
@@ -136,12 +136,13 @@ class RegionMedium(Sectors):
                 break
             s = self._candidate()
             if s < 0:
-                if not self.bad:
-                    raise DBFull("region is full")
-                self.bad.clear()  # all at once: the device's fault perhaps, so that they are tried again
-                raise OSError(_EIO)
+                raise DBFull("region is full")
+            again = s in self.bad
             if self._blank and s > self.head or self._erase(s):
                 break
+            if again:
+                self.bad.clear()
+                raise OSError(_EIO)
         if s < self.head:
             self._blank = False
         self.newest += 1
@@ -169,15 +170,25 @@ class RegionMedium(Sectors):
     # The ring
 
     def _candidate(self):
-        # The next sector to erase, or -1.
+        # The next sector to erase, or -1; one that is bad, to be tried again, where all are or too few would be left behind them:
+        # many at once may have been the device's fault. One that failed some times is not tried again.
         s = self._erased[-1] if self._erased else self._begin if self.head < 0 else self.head
+        first = best = -1
+        good = 0
         for _ in range(self.count):
             s = (s + 1) % self.count
             if s == self._tail or s == self.head:
-                return -1
-            if s not in self.bad:
-                return s
-        return -1
+                break
+            if s in self.bad:
+                if best < 0 and first < 0 and self._failures.get(s, 0) <= _OUTAGES:
+                    first = s
+            else:
+                if best < 0:
+                    best = s
+                good += 1
+                if first < 0 or good > _SPARE:
+                    return best
+        return best if first < 0 else first
 
     def free(self):
         """Return the number of sectors that hold nothing live."""
@@ -251,7 +262,7 @@ class RegionMedium(Sectors):
     def can_copy(self, committed):
         """Tell whether there is room for copies besides what the tree may write before the next commit."""
         if committed:
-            return self.free() > 0 or self._stop - self.end > 2 * self.pagesize + _COMMITS
+            return self.free() > 0 or self._stop - self.end > 2 * self.pagesize + _COMMITS or not self._live
         return self.free() > 1
 
     def begin(self, log):

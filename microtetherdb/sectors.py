@@ -41,6 +41,7 @@ class Sectors:
         self._ones = b"\xff" * _PROGRAM
         self.bad = set()  # sectors that failed; their valid frames stay readable
         self._failed = set()  # sectors in which a program failed
+        self._failures = {}  # sector: how often its erasing failed, one time after the other
         self._moved = False
         self._page = bytearray(_PROGRAM)  # what is read back
         self.programs = self.erases = self.bytes_written = self.bytes_read = 0
@@ -124,10 +125,13 @@ class Sectors:
                 self._do(self._dev.ioctl, 6, s * self._per + i)
                 self.erases += 1
             if not self._verify or self._is_blank(s * self.sector, (s + 1) * self.sector):
+                self.bad.discard(s)
+                self._failures.pop(s, None)
                 return True
         except OSError:
             pass
         self.bad.add(s)
+        self._failures[s] = self._failures.get(s, 0) + 1
         return False
 
     def _is_blank(self, start, end):

@@ -21,6 +21,7 @@ PROGRAMS = {
     "faults": ROOT / "build" / "faults" / "micropython",
     "faults32": ROOT / "build" / "faults32" / "micropython",
 }
+QEMU = {"m33": "QEMU_M33", "rv32": "QEMU_RV32"}
 collect_ignore = ["device"]  # MicroPython scripts, run by test_device.py
 BOARDS = ("unix", "unix32", "rp2")
 
@@ -69,7 +70,7 @@ def run(tmp_path):
 
     `code`: MicroPython source, or the path of a script (also relative to tests/device). It runs in a folder of this test, so that
     a second call finds the files of the first; on "rp2" (the RPI_PICO image in its emulator) the whole flash persists likewise,
-    and each call is a power cycle. `timeout`: seconds of processor time (guard.py). `files`: name -> bytes or text, put there before. `path`: put before the frozen modules.
+    and each call is a power cycle, as on "m33" and "rv32" (the QEMU boards), whose RAM disk persists. `timeout`: seconds of processor time (guard.py). `files`: name -> bytes or text, put there before. `path`: put before the frozen modules.
     """
 
     def run(code, board="unix", *, files=None, heap=None, args=(), timeout=60, env=None, path=(), **options):
@@ -79,6 +80,10 @@ def run(tmp_path):
                 import emulator
 
                 return emulator.run(text, flash=tmp_path / "flash.bin", files=files, timeout=timeout, lib=LIB, **options)
+            if board in QEMU:
+                import qemu
+
+                return qemu.run(text, QEMU[board], tmp_path / board, files, timeout, LIB, int(heap[:-1]) << 20 if heap else 0, **options)
             for name, data in (files or {}).items():
                 (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / name).write_bytes(data.encode() if isinstance(data, str) else data)
@@ -102,9 +107,10 @@ def header_boards(path):
     return match.group(1).split() if match else ["unix", "unix32"]
 
 
-def header_heap(path):
-    """Return the heap that a device script's second line asks for on UNIX32: `# heap: 190k`, a microcontroller's."""
-    match = re.search(r"^# heap: (\w+)$", path.read_text(), re.M)
+def header_heap(path, board):
+    """Return the heap that a device script asks for on UNIX32, `# heap: 190k`, or on the QEMU boards, `# qemu heap: 4m`, instead of their 192 KB."""
+    kind = {"unix32": "heap", "m33": "qemu heap", "rv32": "qemu heap"}.get(board, "-")
+    match = re.search(r"^# %s: (\w+)$" % kind, path.read_text(), re.M)
     return match.group(1) if match else None
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import guard
-from conftest import LIB, PROGRAMS, ROOT
+from conftest import LIB, PROGRAMS, QEMU, ROOT
 
 
 class Device:
@@ -41,3 +41,35 @@ class Device:
             self.process.stdin.close()
             self.process.stdout.close()
             self.process = None
+
+
+class Board:
+    """As `Device`, on a QEMU board: the lines go over its serial port."""
+
+    def __init__(self, board, folder):
+        self.board = QEMU[board]
+        self.memory = folder / board
+        self.process = self.machine = None
+
+    def call(self, name, *args, **kw):
+        import qemu
+
+        if self.machine is None:
+            text = (LIB / "executor.py").read_text()
+            modules = {path[4:]: data for path, data in qemu.emulator.modules(text, LIB).items()}
+            qemu.prepare(self.board, self.memory, {**modules, "executor.py": text.encode()}, {})
+            self.machine = qemu.Machine(self.board, self.memory, 60)
+            self.process = self.machine.process
+            self.machine.start("import executor\nexecutor.main()")
+        self.machine.limit(120)
+        self.machine.send(json.dumps([name, args, kw], ensure_ascii=False).encode() + b"\r")
+        while True:
+            line = self.machine.until(b"\n").strip()
+            if line.startswith(b"{"):
+                return json.loads(line)
+
+    def kill(self):
+        """Cut the power: what is on the RAM disk stays."""
+        if self.machine is not None:
+            self.machine.close()
+            self.process = self.machine = None

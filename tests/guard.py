@@ -36,8 +36,12 @@ class Guard:
             self.asleep += now - self.last
         self.last = now
         if used - self.start > self.limit or self.asleep > self.patience:
-            kill(self.process)
-            raise subprocess.TimeoutExpired(self.process.args, self.limit)
+            self.over()
+
+    def over(self):
+        """End what took too long."""
+        kill(self.process)
+        raise subprocess.TimeoutExpired(self.process.args, self.limit)
 
     def wait_for(self, stream):
         """Return when there is something to read from `stream` (a file or a descriptor), or at its end."""

@@ -4,7 +4,9 @@ import os
 
 CODE = """
 import sys
-from microtetherdb import MicroTetherDB, opening
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+opening = module("opening")
 opening._MIN_QUOTA = 1 << 30
 db = MicroTetherDB("fall.db")
 db.put("a", 1)

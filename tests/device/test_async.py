@@ -1,4 +1,4 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 m33 rv32
 # heap: 190k
 # SPEC section 6: the application's loop, tasks, context managers.
 import asyncio

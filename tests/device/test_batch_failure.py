@@ -1,4 +1,4 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 m33
 # SPEC section 2: a batch is atomic; also when memory runs out in the middle of it, in RAM. Its generated keys are unique and in order.
 import os
 from microtetherdb import MicroTetherDB

@@ -1,4 +1,4 @@
-# boards: unix unix32
+# boards: unix unix32 m33
 # A flush of a new tree that nothing was put into must not keep its meta page from being written later.
 import btree
 import io

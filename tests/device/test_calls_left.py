@@ -8,7 +8,9 @@ import vfs
 
 from expect import raises
 from flashsim import Flash
-from microtetherdb import DBClosed, DBFull, DBLock, MicroTetherDB, QueryError, transfer
+from microtetherdb import DBClosed, DBFull, DBLock, MicroTetherDB, QueryError
+from microtetherdb.loading import module
+transfer = module("transfer")
 
 
 def remove(*names):

@@ -5,8 +5,9 @@ import os
 import sys
 
 import faults
+from nightly import NIGHTLY
 
-STEP = 1 if os.getenv("MTDB_NIGHTLY") else 11
+STEP = 1 if NIGHTLY else 11
 
 
 def forget():

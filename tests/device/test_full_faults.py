@@ -13,8 +13,8 @@ import vfs
 from failing import FailingFlash, FailingFS
 from files import restarted
 from microtetherdb import DBFull, MicroTetherDB
+from nightly import NIGHTLY
 
-NIGHTLY = os.getenv("MTDB_NIGHTLY")
 EIO = 5
 ENOSPC = 28
 CALLS = 110

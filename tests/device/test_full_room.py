@@ -9,8 +9,8 @@ import random
 import vfs
 from flashsim import Flash
 from microtetherdb import DBFull, MicroTetherDB
+from nightly import NIGHTLY
 
-NIGHTLY = os.getenv("MTDB_NIGHTLY")
 serial = 0
 
 

@@ -1,4 +1,5 @@
-# boards: unix unix32
+# boards: unix unix32 m33
+# qemu heap: 4m
 # SPEC sections 4 and 5: after a power cut at any program or erase, index entries are exactly those of the records;
 # an index whose building was cut is not used, and is built anew.
 import gc
@@ -6,7 +7,9 @@ import random
 import sys
 
 from flashsim import Flash, PowerCut
-from microtetherdb import MicroTetherDB, index
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+index = module("index")
 
 LONG = "long" in getattr(sys, "argv", ())
 

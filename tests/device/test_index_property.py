@@ -1,10 +1,17 @@
-# boards: unix unix32
+# boards: unix unix32 m33
+# qemu heap: 4m
 # SPEC section 4: an index never changes a result; its entries are those of the records, in every commit.
 import random
 import sys
 
 import queries
-from microtetherdb import MicroTetherDB, index, match, order, record, sort
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+index = module("index")
+match = module("match")
+order = module("order")
+record = module("record")
+sort = module("sort")
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 turns = int(sys.argv[2]) if len(sys.argv) > 2 else 400

@@ -1,4 +1,4 @@
-# boards: unix unix32
+# boards: unix unix32 m33
 # SPEC sections 2, 4: a change that is refused, at any of its entries, leaves no mark that later ones rely on; indexes agree with a scan.
 from microtetherdb import MicroTetherDB
 from flashsim import Flash

@@ -1,4 +1,4 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 m33 rv32
 # heap: 190k
 # SPEC section 2: no record ever holds infinity. Floats next to the largest, whose digits MicroPython's JSON reads back as infinity,
 # are refused when they are put, in single and in double precision; all others are put.

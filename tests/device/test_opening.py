@@ -1,4 +1,4 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 m33
 # heap: 190k
 # SPEC section 1: opening and closing.
 import os
@@ -78,7 +78,8 @@ os.remove("t.txt")
 said = []
 microtetherdb.on_warning, old = said.append, microtetherdb.on_warning
 import gc
-from microtetherdb import opening
+from microtetherdb.loading import module
+opening = module("opening")
 opening._MIN_QUOTA = 1 << 30
 db = MicroTetherDB("fall.db")
 assert len(said) == 1 and "fall.db" in said[0], said

@@ -146,4 +146,16 @@ for args, kw, told in (
     assert len(said) == told, said
     said.clear()
 raises(OSError, "", os.stat, "data.db")
+
+# what is no file is neither opened nor replaced, by a backup either
+assert os.system("mkfifo pipe") == 0
+os.system("test -w /dev/full -a $(id -u) = 0 && mknod device c 1 7")
+for name in [n for n in os.listdir() if n in ("pipe", "device")]:
+    was = os.stat(name)
+    raises(ValueError, name, MicroTetherDB, name, in_memory=False)
+    with MicroTetherDB("data.db", in_memory=False) as db:
+        db.put("a", 1)
+        raises(ValueError, name, db.backup, name)
+        assert db.check()["ok"] and db.backup("copy.db") == 1
+    assert os.stat(name)[:3] == was[:3]
 print("OK")

@@ -1,4 +1,4 @@
-# boards: unix unix32
+# boards: unix unix32 m33
 # SPEC section 9: the signature check. Vectors: RFC 6979, A.2.5 (P-256, SHA-256).
 import asyncio
 import gc

@@ -6,7 +6,10 @@ import os
 
 from expect import raises
 from flashsim import Flash
-from microtetherdb import DBCorrupt, MicroTetherDB, files, sectors
+from microtetherdb import DBCorrupt, MicroTetherDB
+from microtetherdb.loading import module
+files = module("files")
+sectors = module("sectors")
 
 
 def document(i):

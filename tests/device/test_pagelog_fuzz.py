@@ -11,9 +11,10 @@ import random
 from files import contents, write
 from flashsim import Flash
 from microtetherdb import DBCorrupt, DBError, MicroTetherDB
+from nightly import NIGHTLY
 
 random.seed(8)
-COUNT = 10000 if os.getenv("MTDB_NIGHTLY") else 1000
+COUNT = 10000 if NIGHTLY else 1000
 history = {}
 
 

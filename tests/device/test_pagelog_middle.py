@@ -7,14 +7,16 @@ Every 11th place; all of them with MTDB_NIGHTLY.
 """
 
 import gc
-import os
 
 import micropython
 import vfs
 from flashsim import Flash
-from microtetherdb import DBFull, MicroTetherDB, pagelog
+from microtetherdb import DBFull, MicroTetherDB
+from microtetherdb.loading import module
+pagelog = module("pagelog")
+from nightly import NIGHTLY
 
-STRIDE = 1 if os.getenv("MTDB_NIGHTLY") else 11
+STRIDE = 1 if NIGHTLY else 11
 
 
 def document(i, long=0):

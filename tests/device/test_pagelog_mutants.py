@@ -3,7 +3,13 @@
 
 import logcuts
 from cutlab import Failed
-from microtetherdb import filelog, frames, pagelog, recovery, region, sectors
+from microtetherdb.loading import module
+filelog = module("filelog")
+frames = module("frames")
+pagelog = module("pagelog")
+recovery = module("recovery")
+region = module("region")
+sectors = module("sectors")
 
 
 def fails(kind):

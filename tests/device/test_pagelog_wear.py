@@ -5,7 +5,8 @@ import random
 
 import btree
 from flashsim import Flash
-from microtetherdb import pagelog
+from microtetherdb.loading import module
+pagelog = module("pagelog")
 
 random.seed(6)
 flash = Flash(24)

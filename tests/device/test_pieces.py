@@ -4,7 +4,9 @@
 import gc
 import sys
 import time
-from microtetherdb import MicroTetherDB, task
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+task = module("task")
 
 PICO = sys.platform == "rp2"
 LIMIT = 10000  # us

@@ -3,7 +3,9 @@
 # file is, through compactions, what recovery makes of them, and a first commit that fails.
 import os
 
-from microtetherdb import MicroTetherDB, places
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+places = module("places")
 
 
 def held(path):

@@ -1,4 +1,5 @@
-# boards: unix unix32
+# boards: unix unix32 m33
+# qemu heap: 4m
 """SPEC 5: after a power cut everything flushed is there, whole operations only, in order, and check() is clean."""
 
 import gc

@@ -1,4 +1,5 @@
-# boards: unix unix32
+# boards: unix unix32 m33
+# qemu heap: 4m
 # SPEC section 4: nothing that comes from an untrusted source crashes the interpreter or hangs it; limits say which.
 import time
 

@@ -1,11 +1,12 @@
-# boards: unix unix32
+# boards: unix unix32 m33
 # SPEC section 4: what is compared keeps its order of fields; the encoding is the same on every board.
 import json
 import random
 from collections import OrderedDict
 
 import queries
-from microtetherdb import order
+from microtetherdb.loading import module
+order = module("order")
 
 random.seed(2)
 LETTERS = ("{", "}", "[", "]", ",", ":", '"', "\\", "a", " ", "\n", "\u20ac")

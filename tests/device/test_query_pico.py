@@ -1,10 +1,12 @@
-# boards: unix rp2
+# boards: unix m33
 # SPEC sections 4 and 6: queries on the chip; `async for` lets the loop run at least every 10 ms of work.
 import asyncio
 import sys
 import time
 
-from microtetherdb import MicroTetherDB, order
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+order = module("order")
 
 db = MicroTetherDB()
 db.create_index("n")

@@ -1,4 +1,4 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 m33 rv32
 # SPEC section 4: the search in raw bytes that queries rest on, which ports/find makes faster, finds what is there.
 import random
 

@@ -1,4 +1,5 @@
-# boards: unix32
+# boards: unix32 m33
+# qemu heap: 4m
 # heap: 2m
 """SPEC 1: a batch takes no more of the RAM quota than the same documents put one by one; TTLs that are renewed leave no heap behind."""
 

@@ -1,4 +1,4 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 m33 rv32
 # heap: 190k
 # SPEC section 2: reading and writing, in RAM and on file.
 import gc

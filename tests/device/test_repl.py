@@ -111,6 +111,14 @@ e = raises(TypeError, "", db.dump, io.StringIO(), wrong=1)
 assert "_steps" not in str(e), e
 db.close()
 
+# dir() and TAB on the package load no more of it than what is public
+before = set(sys.modules)
+assert {"MicroTetherDB", "DBFull", "QueryError", "defaults", "preload", "ota", "on_warning"} <= set(dir(microtetherdb))
+raises(AttributeError, "query", getattr, microtetherdb, "query_")
+for name in ("", ".", "a.b", "microtetherdb.query", "sort", "regex"):
+    assert not hasattr(microtetherdb, name) or "microtetherdb." + name in sys.modules, name
+assert not [n for n in set(sys.modules) - before if "ota" not in n and n not in ("asyncio", "asyncio.core", "microtetherdb.config", "microtetherdb.opening")]
+
 # a module that is missing is what the error says, not one of ours; a name that we do not have stays an AttributeError
 raises(AttributeError, "nothing", getattr, microtetherdb, "nothing")
 raises(ImportError, "nothing", __import__, "microtetherdb.nothing")

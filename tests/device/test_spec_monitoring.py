@@ -1,4 +1,5 @@
-# boards: unix unix32
+# boards: unix unix32 m33
+# qemu heap: 4m
 # SPEC sections 1, 5, 6, 7, 8: stats() and repr, flush rhythm, board defaults, retries, DBFull, the loop left alone.
 import asyncio
 import os
@@ -86,7 +87,8 @@ os.remove("copy.db")
 
 # at the latest some seconds after the last change while a loop runs (sped up here)
 async def timed():
-    from microtetherdb import task
+    from microtetherdb.loading import module
+    task = module("task")
 
     db = fresh()
     # const() is in the code: shorten the sleep instead, and let the ticks run ahead
@@ -200,7 +202,8 @@ for kind in (DBLock, DBFull, DBCorrupt, DBClosed, QueryError):
     assert issubclass(kind, DBError) and issubclass(DBError, Exception)
 
 # out of space: DBFull, after expired records were removed; nothing acknowledged is lost; usable
-from microtetherdb import clock
+from microtetherdb.loading import module
+clock = module("clock")
 from expect import FakeTime
 
 real = clock.time

@@ -1,9 +1,11 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 rp2 m33 rv32
 # SPEC sections 1, 3, 5, 6, 7, 8 in short, for the emulated Pico, on its database region; at length in test_spec_*.py.
 import asyncio
 import sys
 import microtetherdb
-from microtetherdb import MicroTetherDB, DBError, DBLock, DBFull, DBClosed, clock
+from microtetherdb import MicroTetherDB, DBError, DBLock, DBFull, DBClosed
+from microtetherdb.loading import module
+clock = module("clock")
 from expect import raises, FakeTime
 
 # section 1: defaults in force and their source; a second opening is refused

@@ -1,10 +1,13 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 m33 rv32
 # heap: 190k
 # SPEC section 6: long work has an async form that yields to the loop.
 import asyncio
 import sys
 import time
-from microtetherdb import MicroTetherDB, clock, steps
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+clock = module("clock")
+steps = module("steps")
 from expect import FakeTime, raises
 
 N = 40 if sys.platform == "rp2" else 400

@@ -1,4 +1,4 @@
-# boards: unix unix32 rp2
+# boards: unix unix32 m33
 # heap: 190k
 # SPEC section 5: check(), backup(), dump() and load().
 import asyncio
@@ -6,7 +6,9 @@ import io
 import os
 import sys
 import time
-from microtetherdb import DBLock, MicroTetherDB, transfer
+from microtetherdb import DBLock, MicroTetherDB
+from microtetherdb.loading import module
+transfer = module("transfer")
 from expect import raises
 
 

@@ -1,9 +1,12 @@
-# boards: unix unix32 stock
+# boards: unix unix32 stock m33
+# qemu heap: 4m
 # SPEC sections 2, 5: no record is lost, whatever the order in which keys come and go; RAM and file, with TTLs, tags and indexes,
 # changes that break off, long documents, and what expires.
 import os
 from expect import FakeTime
-from microtetherdb import MicroTetherDB, clock
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+clock = module("clock")
 
 NAME = "orders.db"
 seed = 1

@@ -1,4 +1,4 @@
-# boards: unix unix32 stock
+# boards: unix unix32 stock m33 rv32
 # SPEC section 5: check() finds a tree whose pages disagree: keys that a scan gives and no look-up, or in the wrong order.
 import btree
 import io

@@ -10,8 +10,13 @@ import os
 import sys
 
 from flashsim import Flash
-from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, places, steps
-from microtetherdb import index as _index
+from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError
+from microtetherdb.loading import module
+places = module("places")
+steps = module("steps")
+from microtetherdb.loading import module
+_index = module("index")
+from nightly import NIGHTLY
 
 NAME = "calls.db"
 COPY = "copy.db"
@@ -317,8 +322,7 @@ HOLDING = ("create", "drop", "backup", "query", "check", "update")  # more than 
 
 
 async def _run(kind, stride):
-    nightly = os.getenv("MTDB_NIGHTLY")
-    if nightly:
+    if NIGHTLY:
         stride = 1
     lab = Lab(kind)
     real = steps.time
@@ -330,12 +334,12 @@ async def _run(kind, stride):
     n = 0
     try:
         for i, name in enumerate(CALLS):
-            holds = nightly or name in HOLDING
+            holds = NIGHTLY or name in HOLDING
             for j, how in enumerate(("cancelled", "closed", "left")):
                 if holds or how != "left":
                     n += await cut(lab, name, how, stride, (i + j) % stride)
             for j, other in enumerate(list(CALLS) + list(OTHERS)):
-                if holds and (nightly or other in HOLDING or other in OTHERS):
+                if holds and (NIGHTLY or other in HOLDING or other in OTHERS):
                     n += await pair(lab, name, other, 4 * stride, (3 * i + j) % (4 * stride))
     finally:
         steps.time = real

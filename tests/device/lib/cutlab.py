@@ -130,8 +130,8 @@ class Lab:
             gc.collect()
 
     def _soon(self, judge, copy, *args):
-        # FatFs has one buffer for long names: it is not to be used within its own writes.
-        if self.medium.kind == "fat":
+        # FatFs has one buffer for long names: it is not to be used within its own writes. A microcontroller's stack is too small for it.
+        if self.medium.kind == "fat" or sys.platform != "linux":
             self.queue.append((judge, copy, args, self.acknowledged.copy(), self.changes[:]))
         else:
             judge(copy, *args)

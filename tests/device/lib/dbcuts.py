@@ -3,7 +3,9 @@
 import random
 
 from cutlab import Lab
-from microtetherdb import MicroTetherDB, places
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+places = module("places")
 
 
 def _open(target, **kw):

@@ -7,7 +7,11 @@ Request: [operation, arguments, keywords]; answer: {"r": result, "all": [[key, d
 import json
 import sys
 
-from microtetherdb import MicroTetherDB, clock, keys, record
+from microtetherdb import MicroTetherDB
+from microtetherdb.loading import module
+clock = module("clock")
+keys = module("keys")
+record = module("record")
 from expect import FakeTime
 
 
@@ -28,7 +32,8 @@ def _value(v):
 
 def invariants(db):
     """Raise unless expiry and index entries are exactly those that the records imply."""
-    from microtetherdb import index
+    from microtetherdb.loading import module
+    index = module("index")
 
     ttls = db.stats()["ttls"]  # removes what has expired
     wanted = set()

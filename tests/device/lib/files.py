@@ -16,7 +16,8 @@ def write(path, data):
 
 def restarted():
     """What was open is open no more, as after a power cut."""
-    from microtetherdb import places
+    from microtetherdb.loading import module
+    places = module("places")
 
     for place in places.open_files.values():
         places.release(place)

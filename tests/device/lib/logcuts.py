@@ -4,7 +4,8 @@ import random
 
 import btree
 from cutlab import Lab
-from microtetherdb import pagelog
+from microtetherdb.loading import module
+pagelog = module("pagelog")
 
 def _open(target):
     log = pagelog.open(target, 512, retry_delay=0)

@@ -1,13 +1,14 @@
 """Faults at each read, write and background step of a store while one call reads many records: all of them, or an exception."""
 
 import io
-import os
 
 from expect import FakeTime
 from flashsim import Flash
-from microtetherdb import DBCorrupt, DBError, DBFull, MicroTetherDB, clock
+from microtetherdb import DBCorrupt, DBError, DBFull, MicroTetherDB
+from microtetherdb.loading import module
+clock = module("clock")
+from nightly import NIGHTLY
 
-NIGHTLY = os.getenv("MTDB_NIGHTLY")
 N = 60
 CAUGHT = (DBError, OSError, MemoryError)
 
