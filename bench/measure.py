@@ -103,6 +103,22 @@ LEAST = ("get", "put", "find", "query_limit")
 RAM_CASES = ("record", "ttl", "index", "file_ttl", *LEAST)
 
 
+def costs(image):
+    """Return bench/device/costs.py's figures: on QEMU_M33 thousands of instructions an operation, on RPI_PICO (emulated) microseconds."""
+    text = (DEVICE / "costs.py").read_text()
+    with tempfile.TemporaryDirectory() as folder:
+        if image == "RPI_PICO":
+            import emulator
+
+            return json.loads(emulator.run(text, Path(folder) / "flash.bin", timeout=900).splitlines()[-1])
+        import qemu
+
+        if not (ROOT / "dist" / image).exists():
+            return {}
+        out = qemu.run(text, image, Path(folder) / "memory", timeout=120, extra=["-icount", "shift=0"])
+        return dict(sorted(json.loads(out).items()))
+
+
 def opened(image="UNIX32", media=("ram", "file", "region")):
     """Heap bytes of import and opening."""
     out = []

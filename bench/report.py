@@ -158,6 +158,8 @@ TABLES = {
     "sizes": lambda r: table(["image", "text", "frozen library", "btree", "headroom"], [[n, s["text"], s["frozen_library"], s["btree"], s.get("headroom")] for n, s in r["sizes"].items()]),
     "latency": latency,
     "pico": pico,
+    "m33": lambda r: table(["operation", "thousand instructions (M33)", "ms (emulated RP2040)", "ms (RP2350, estimate)"],
+                           [[row["op"], row["thousands"], row["pico_ms"], round(row["thousands"] * 1.4 / 150, 3)] for row in r["m33"]]),
     "alternatives": rows("alternatives", ALTERNATIVES, "synthetic"),
     "alternatives-weather": rows("alternatives", ALTERNATIVES, "weather"),
 }  # fmt: skip

@@ -84,6 +84,13 @@ def instruction_counts():
     return counts
 
 
+def m33():
+    instructions, times = measure.costs("QEMU_M33"), measure.costs("RPI_PICO")
+    rows = [{"op": name, "thousands": n, "pico_ms": round(times[name] / 1000, 3), "cycles": round(times[name] * 125 / n / 1000, 2)} for name, n in instructions.items()]
+    table("Instructions on a Cortex-M33, and the emulated RP2040", rows, {"operation": "op", "thousand instructions": "thousands", "RP2040 ms": "pico_ms"})
+    return rows
+
+
 def sizes():
     found = measure.sizes()
     keys = ("text", "data", "bss", "frozen_library", "btree", "headroom")
@@ -102,7 +109,7 @@ def pico():
 
 SECTIONS = {
     "sizes": sizes, "ram": ram, "instructions": instruction_counts, "operations": lambda: operations("UNIX") + operations("UNIX32"),
-    "queries": queries, "flash": flash, "latency": latency, "alternatives": alternatives, "pico": pico,
+    "queries": queries, "flash": flash, "latency": latency, "alternatives": alternatives, "pico": pico, "m33": m33,
 }  # fmt: skip
 
 

@@ -33,6 +33,11 @@ class Device:
         assert line, "the device died, status %s" % self.process.wait()
         return json.loads(line)
 
+    def forget(self, *names):
+        """Remove files."""
+        for name in names:
+            (self.folder / name).unlink(missing_ok=True)
+
     def kill(self):
         """Cut the power: what only the process knew is gone."""
         if self.process is not None:
@@ -67,6 +72,11 @@ class Board:
             line = self.machine.until(b"\n").strip()
             if line.startswith(b"{"):
                 return json.loads(line)
+
+    def forget(self, *names):
+        """Remove files, all there are."""
+        self.kill()
+        self.memory.unlink(missing_ok=True)
 
     def kill(self):
         """Cut the power: what is on the RAM disk stays."""

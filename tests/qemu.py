@@ -25,7 +25,7 @@ BOARDS = {
     "QEMU_RV32": ("qemu-system-riscv32", ["-machine", "virt,memory-backend=ram", "-m", "32M", "-bios", "none"], 32 << 20, 16 << 20),
 }
 ROM, DISK, FLASH = 4 << 20, 2 << 20, 1 << 20  # bytes, as in ports/qemu/modules/ramdisk.py
-FAULT = re.compile(rb"exception caught:.*xPSR: \w+|MACHINE EXCEPTION CAUGHT.*MCAUSE=[^\n]*|uncaught NLR", re.S)
+FAULT = re.compile(rb"exception caught:.*xPSR: \w+\r?\n|MACHINE EXCEPTION CAUGHT.*MCAUSE=[^\n]*\n|uncaught NLR", re.S)
 
 
 def image(board):

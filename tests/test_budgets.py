@@ -17,7 +17,7 @@ def test_figures_stay_within_their_budgets(group):
         pytest.skip("valgrind is not installed")
     limits = budgets.load()
     found = budgets.MEASURES[group]()
-    assert found or group == "code", "nothing was measured"
+    assert found or group in ("code", "m33"), "nothing was measured"
     exceeded = budgets.over(limits, found)
     assert not exceeded, "over budget (to accept, change bench/budgets.json: bench/budgets.py --write):\n" + "\n".join(exceeded)
 

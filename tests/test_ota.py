@@ -354,12 +354,6 @@ def test_bounded_memory_cancelling_and_a_free_loop(run):
     assert run("ota_bounded.py", "unix32", heap="40k").endswith("OK\n")
 
 
-@pytest.mark.skipif(os.environ.get("MTDB_NIGHTLY") != "1", reason="half a minute in the emulator: nightly")
-def test_signature_check_on_the_rp2040_image(run):
-    """The same arithmetic as on unix32, whose integers have the same digits."""
-    assert run("test_ota_ecdsa.py", "rp2", timeout=300).endswith("OK\n")
-
-
 def test_http_errors_and_redirects(device, serve):
     device.publish()
     url, _ = serve(device.web)

@@ -52,6 +52,14 @@ def test_conformance_on_the_image(run, board):
     assert out.endswith(" 0 wrong\n") and int(out.split()[0]) > 4000, out
 
 
+@pytest.mark.parametrize("board", ["m33", "rv32"])
+def test_conformance_on_a_microcontroller(run, board):
+    """With a device's floats and ints; the tables lie on its RAM disk."""
+    files = {p.name: p.read_bytes() for p in TABLES.glob("*.jsonl")}
+    out = run((TABLES / "run.py").read_text(), board, files=files, heap="4m")
+    assert out.endswith(" 0 wrong\n") and int(out.split()[0]) > 4000, out
+
+
 def test_query_over_5000_records_with_20_kb_free(run):
     script = ROOT / "tests" / "device" / "query_low_ram.py"
     run(script, "unix32", heap="4M", args=("make",))

@@ -5,7 +5,8 @@ import io
 
 import micropython
 
-micropython.alloc_emergency_exception_buf(256)  # errors keep their number where there is no heap
+if hasattr(micropython, "alloc_emergency_exception_buf"):  # else it is there from the start
+    micropython.alloc_emergency_exception_buf(256)  # errors keep their number where there is no heap
 
 SIZES = (300, 900, 2000, 9000)
 KEYS = [b"%04d" % n for n in SIZES]

@@ -5,7 +5,8 @@ import btree
 import micropython
 from seekable import Seekable
 
-micropython.alloc_emergency_exception_buf(256)  # errors keep their number where there is no heap
+if hasattr(micropython, "alloc_emergency_exception_buf"):  # else it is there from the start
+    micropython.alloc_emergency_exception_buf(256)  # errors keep their number where there is no heap
 
 
 class Stream(Seekable):

@@ -1,4 +1,5 @@
 # boards: unix unix32 stock m33 rv32
+# qemu heap: 4m
 # SPEC section 5: check() finds a tree whose pages disagree: keys that a scan gives and no look-up, or in the wrong order.
 import btree
 import io

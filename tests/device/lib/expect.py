@@ -31,9 +31,10 @@ class FakeTime:
         self.ms = 1000
         self.t = wall  # seconds since 2000
         self.ticks_diff = time.ticks_diff
+        self.last = time.ticks_add(0, -1)  # before they go round, which depends on the port
 
     def ticks_ms(self):
-        return self.ms & ((1 << 29) - 1)
+        return self.ms & self.last
 
     def time(self):
         return self.t + 946684800
