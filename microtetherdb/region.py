@@ -17,8 +17,8 @@ _HEADER = const(28)  # see sectors.py
 _PROGRAM = const(256)  # bytes a program
 _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
-_SPARE = const(3)  # sectors that are left when others are passed over for bad
-_OUTAGES = const(30)  # times that the erasing of a sector fails before it is bad for sure
+_ROW = const(3)  # sectors whose erasing fails in one call
+_OUTAGES = const(20)  # times that an operation on a sector fails before it is bad for sure
 _COMMITS = const(256)  # bytes that are room enough for the frames' headers and a commit
 _EIO = const(5)
 
@@ -130,18 +130,21 @@ class RegionMedium(Sectors):
         if self.end > self._flushed:
             self._program()
             self._flushed = self.end
+        failed = 0
         while True:
             if self._erased:
                 s = self._erased.pop(0)
                 break
             s = self._candidate()
-            if s < 0:
-                raise DBFull("region is full")
-            again = s in self.bad
-            if self._blank and s > self.head or self._erase(s):
-                break
-            if again:
-                self.bad.clear()
+            if s >= 0:
+                if self._blank and s > self.head or self._erase(s):
+                    s = self._passed(s)
+                    break
+                failed += 1
+            if s < 0 or failed == _ROW:
+                if not self.bad:
+                    raise DBFull("region is full")
+                self._forgive()
                 raise OSError(_EIO)
         if s < self.head:
             self._blank = False
@@ -170,25 +173,33 @@ class RegionMedium(Sectors):
     # The ring
 
     def _candidate(self):
-        # The next sector to erase, or -1; one that is bad, to be tried again, where all are or too few would be left behind them:
-        # many at once may have been the device's fault. One that failed some times is not tried again.
+        # The next sector to erase, or -1.
         s = self._erased[-1] if self._erased else self._begin if self.head < 0 else self.head
-        first = best = -1
-        good = 0
         for _ in range(self.count):
             s = (s + 1) % self.count
             if s == self._tail or s == self.head:
-                break
-            if s in self.bad:
-                if best < 0 and first < 0 and self._failures.get(s, 0) <= _OUTAGES:
-                    first = s
-            else:
-                if best < 0:
-                    best = s
-                good += 1
-                if first < 0 or good > _SPARE:
-                    return best
-        return best if first < 0 else first
+                return -1
+            if s not in self.bad:
+                return s
+        return -1
+
+    def _doubtful(self, s):
+        # Whether a sector that is bad is to be tried again: the device said so, not too often yet.
+        return s in self.bad and self._failures.get(s, _OUTAGES) < _OUTAGES
+
+    def _forgive(self):
+        # Many at once: the device's fault perhaps, so that they are tried again; if none is left, all.
+        doubtful = [s for s in self.bad if self._doubtful(s)]
+        self.bad.difference_update(doubtful or list(self.bad))
+
+    def _passed(self, s):
+        # Sector s was erased, so the device works. Those before it that failed are tried again: left behind, they would be
+        # missing until the ring has gone round, and an outage would leave no room to reclaim any.
+        before = self._erased[-1] if self._erased else self._begin if self.head < 0 else self.head
+        while True:
+            before = (before + 1) % self.count
+            if before == s or self._doubtful(before) and self._erase(before):
+                return before
 
     def free(self):
         """Return the number of sectors that hold nothing live."""
@@ -252,7 +263,7 @@ class RegionMedium(Sectors):
         if s < 0:
             return False
         if self._erase(s):
-            self._erased.append(s)
+            self._erased.append(self._passed(s))
         return True
 
     def wants_commit(self):

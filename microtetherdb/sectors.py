@@ -41,7 +41,7 @@ class Sectors:
         self._ones = b"\xff" * _PROGRAM
         self.bad = set()  # sectors that failed; their valid frames stay readable
         self._failed = set()  # sectors in which a program failed
-        self._failures = {}  # sector: how often its erasing failed, one time after the other
+        self._failures = {}  # sector: how often the device failed in it, one time after the other
         self._moved = False
         self._page = bytearray(_PROGRAM)  # what is read back
         self.programs = self.erases = self.bytes_written = self.bytes_read = 0
@@ -102,6 +102,8 @@ class Sectors:
         except OSError:
             # Once may have been the device's fault; twice, or data that come out wrong, the sector's.
             (self.bad if self.head in self._failed else self._failed).add(self.head)
+            if not self._moved:
+                self._failures[self.head] = self._failures.get(self.head, 0) + 1
             self._stop = -1  # a frame may be there in part: nothing is appended until `reopen()`
             raise
         self.programs += 1
@@ -126,7 +128,8 @@ class Sectors:
                 self.erases += 1
             if not self._verify or self._is_blank(s * self.sector, (s + 1) * self.sector):
                 self.bad.discard(s)
-                self._failures.pop(s, None)
+                if s not in self._failed:
+                    self._failures.pop(s, None)
                 return True
         except OSError:
             pass

@@ -4,15 +4,16 @@
 
 import gc
 import sys
+import vfs
 
 import logcuts
 
 LONG = "long" in getattr(sys, "argv", ())
 
-for kind in ("lfs", "fat", "region"):
+for kind in ("lfs", "fat", "region") if hasattr(vfs, "VfsFat") else ("lfs", "region"):
     lab = None
     gc.collect()
     lab = logcuts.run(kind, LONG)
     print(lab)
-    assert lab.cuts > 300
+    assert lab.cuts * lab.nth > 300
 print("OK")

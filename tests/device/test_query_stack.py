@@ -1,4 +1,4 @@
-# boards: unix m33 rv32
+# boards: unix m33
 # SPEC section 4: what nests deeper than a chip's stack allows is a QueryError, and the database goes on.
 import sys
 
