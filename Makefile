@@ -4,7 +4,7 @@ PYTHON := python3
 BOARD ?= UNIX
 ARGS ?=
 PORT ?=
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist worksteal
 DATA := build/src/vega-datasets/seattle-weather.csv
 VENV := build/venv/bin
 # Nothing is written outside build/ and dist/.

@@ -96,6 +96,7 @@ class Machine:
         self.folder = tempfile.TemporaryDirectory()
         self.monitor = Path(self.folder.name) / "monitor"
         line = command(board, memory, self.monitor, extra)
+        line = ["setpriv", "--pdeathsig", "KILL", *line]  # it ends with the test
         self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         self.got = b""
 
