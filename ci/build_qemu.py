@@ -1,5 +1,7 @@
 """Build of the boards of MicroPython's qemu port, with make."""
 
+import subprocess
+
 import host
 import publish
 from common import BOARDS, BUILD, JOBS, ROOT, micropython, run
@@ -35,8 +37,16 @@ def build(name, spec):
         "MICROPY_HEAP_SIZE=%d" % HEAP,
         "CFLAGS_EXTRA=-I%s -DMP_CONFIGFILE='\"mtdb_qemu.h\"'" % ours,
     ]  # fmt: skip
+    prefix = "arm-none-eabi-" if spec["mcu"].startswith("cortex") else "riscv64-unknown-elf-"
+    if prefix.startswith("riscv"):
+        # MicroPython's rules would take 64-bit libraries: Debian's compiler does not know the architecture by the name they use.
+        # 1.25 links with the compiler, later ones with the linker.
+        if "$(Q)$(CC) $(LDFLAGS)" in (tree / "ports" / "qemu" / "Makefile").read_text():
+            command.append("LIBS=-march=rv32imac")
+        else:
+            libgcc = [prefix + "gcc", "-march=rv32imac", "-mabi=ilp32", "-print-libgcc-file-name"]
+            command.append("LIBS=" + subprocess.run(libgcc, check=True, capture_output=True, text=True).stdout.strip())
     run("firmware " + name, command, "firmware-" + name, env=dict(host.environment(), PYTHONPATH=""), cwd=ROOT)
     elf = folder / "firmware.elf"
     (folder / "firmware.elf.map").write_bytes((folder / "firmware.map").read_bytes())
-    prefix = "arm-none-eabi-" if spec["mcu"].startswith("cortex") else "riscv64-unknown-elf-"
     publish.publish(name, {publish.release_name(name) + ".elf": elf}, publish.size_report(elf, prefix))

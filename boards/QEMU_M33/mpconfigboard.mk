@@ -13,4 +13,3 @@ MPY_CROSS_FLAGS += -march=armv7m
 
 # Memory beside the image's own: see ports/qemu/qemu.c and _mtdb_board.py.
 CFLAGS += -DMTDB_MEMORY=0x80000000
-LDFLAGS += -Wl,--wrap=gc_init

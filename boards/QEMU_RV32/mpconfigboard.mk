@@ -1,8 +1,6 @@
-# As MicroPython's VIRT_RV32, whose libgcc must be named, and whose errno must not be thread-local where there are no threads.
+# As MicroPython's VIRT_RV32, whose errno must not be thread-local where there are no threads.
 include boards/VIRT_RV32/mpconfigboard.mk
-LIBS = -march=rv32imac
 CFLAGS += -D__PICOLIBC_ERRNO_FUNCTION=__errno
 
 # Memory beside the image's own: see ports/qemu/qemu.c and _mtdb_board.py.
 CFLAGS += -DMTDB_MEMORY=0x81000000
-LDFLAGS += -Wl,--wrap=gc_init

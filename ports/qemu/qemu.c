@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "py/gc.h"
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "shared/runtime/pyexec.h"
@@ -58,6 +59,10 @@ void uart_init(void) {
     UART->ctrl = 3; // transmitter and receiver
 }
 
+int uart_rx_any(void) { // asked for by MicroPython 1.27 and later
+    return UART->state & 2 ? 1 : 0;
+}
+
 int uart_rx_chr(void) {
     return UART->state & 2 ? (int)(UART->data & 0xff) : UART_RX_NO_CHAR;
 }
@@ -105,15 +110,13 @@ int *__errno(void) {
 }
 
 // The heap of 192 KB, or as many bytes beside ramdisk.py's memory as the word in front of them says (tests/qemu.py).
-void __real_gc_init(void *start, void *end);
-
-void __wrap_gc_init(void *start, void *end) {
+void mtdb_qemu_gc_init(void *start, void *end) {
     uint32_t *memory = (uint32_t *)(MTDB_MEMORY + 0x700000);
     if (memory[0]) {
         start = memory + 4;
         end = (uint8_t *)start + memory[0];
     }
-    __real_gc_init(start, end);
+    gc_init(start, end);
 }
 
 void mtdb_qemu_start(void) {

@@ -4,6 +4,6 @@ import faults
 from faultlab import run
 
 for again in (0, 1, 3):
-    assert run("file", faults.interrupt, again, step=53) > 100
-    assert run("file", faults.starve, again, step=53) > 100
+    assert run("file", faults.interrupt, again, step=89) > 100
+    assert run("file", faults.starve, again, step=89) > 100
 print("OK")

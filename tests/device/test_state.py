@@ -1,4 +1,5 @@
 # boards: unix unix32 m33 rv32
+# qemu heap: 4m
 # heap: 500k
 # The database's own state, kept in commits: opening reads no leaf of the tree for it, and after a power cut it fits the records.
 import gc
