@@ -73,8 +73,8 @@ class MicroTetherDB:
     def put(self, *args, **kw):
         """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`.
 
-        `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str. Returns the key,
-        a generated one if none is given. A put replaces the record with its TTL and tags; `update`
+        `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str. Returns the key;
+        if none is given a generated one, never that of a record that is there. A put replaces the record with its TTL and tags; `update`
         keeps them. Raises `TypeError`, `ValueError`, `DBFull`.
         """
         # MicroPython keeps a frame of up to eleven words on the C stack and a larger one on the
