@@ -6,7 +6,6 @@
 ...     db.query({"temp": {"$gt": 20}})
 """
 
-from . import loading
 from .database import MicroTetherDB
 from .loading import module
 
@@ -31,7 +30,11 @@ def __getattr__(name):
         return module("methods").preload
     if name == "QueryError" or name.startswith("DB"):
         return getattr(module("errors"), name)
-    if name == "ota" or loading.owner == loading.get_ident():
+    if name and "." not in name and name != "names":
         # MicroPython also asks here for a submodule that is not loaded yet (`from . import x`).
-        return module(name)
+        try:
+            return module(name)
+        except ImportError as e:
+            if __name__ + "." + name not in str(e):
+                raise  # a module that this one needs is missing
     raise AttributeError(name)
