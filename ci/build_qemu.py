@@ -11,7 +11,7 @@ HEAP = 192 * 1024  # about an RP2040's
 
 def defines(name, spec):
     """Return lines of the generated header."""
-    return '#define MICROPY_PY_SYS_PLATFORM "qemu"\n#define MICROPY_BUILD_TYPE "%s"\n' % name
+    return '#define MICROPY_BUILD_TYPE "%s"\n' % name
 
 
 def build(name, spec):

@@ -4,8 +4,8 @@ from . import keys, record
 from .arguments import check_ttl
 from .changelist import write
 from .encoder import encode
-from .loading import module
 from .lifecycle import count
+from .loading import module
 from .lock import hold
 
 

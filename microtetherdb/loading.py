@@ -38,7 +38,7 @@ _FIRST = (
 )
 
 _lock = allocate_lock()
-owner = None  # the thread that is loading
+_owner = None  # the thread that is loading
 _loaded = {}  # name: module. Replaced, never changed: the other core may be reading it
 
 
@@ -48,14 +48,14 @@ def module(name):
 
 
 def _load(name):
-    global _loaded, owner
-    if owner != get_ident():
+    global _loaded, _owner
+    if _owner != get_ident():
         with _lock:
-            owner = get_ident()
+            _owner = get_ident()
             try:
                 return _load(name)
             finally:
-                owner = None
+                _owner = None
     for first in _FIRST:
         if first[0] == name:
             for needed in first[1].split():

@@ -33,7 +33,6 @@ _ENOSPC = const(28)
 _WHENCE = 8 if sys.maxsize > 1 << 31 or sys.platform in ("linux", "darwin") else 4
 _SEEK = {"at": uctypes.UINT32 | 0, "whence": uctypes.UINT8 | _WHENCE}
 
-
 len = len  # see database.py: a look-up by hash instead of a search
 
 

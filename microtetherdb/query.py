@@ -1,6 +1,6 @@
 """Queries: arguments checked and compiled, a way to run chosen, matches sorted, cut and shown.
 
-Modules that not every query needs are loaded by the functions that stand for what is in them.
+Modules that not every query needs are loaded where they are called.
 """
 
 from . import keys as _keys

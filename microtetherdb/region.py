@@ -172,9 +172,13 @@ class RegionMedium(Sectors):
 
     # The ring
 
+    def _last(self):
+        # The sector behind which the ring goes on.
+        return self._erased[-1] if self._erased else self._begin if self.head < 0 else self.head
+
     def _candidate(self):
         # The next sector to erase, or -1.
-        s = self._erased[-1] if self._erased else self._begin if self.head < 0 else self.head
+        s = self._last()
         for _ in range(self.count):
             s = (s + 1) % self.count
             if s == self._tail or s == self.head:
@@ -195,7 +199,7 @@ class RegionMedium(Sectors):
     def _passed(self, s):
         # Sector s was erased, so the device works. Those before it that failed are tried again: left behind, they would be
         # missing until the ring has gone round, and an outage would leave no room to reclaim any.
-        before = self._erased[-1] if self._erased else self._begin if self.head < 0 else self.head
+        before = self._last()
         while True:
             before = (before + 1) % self.count
             if before == s or self._doubtful(before) and self._erase(before):

@@ -1,23 +1,21 @@
 """The QEMU boards: what runs there arrives whole, and what goes wrong there is told with the guest's registers."""
 
+import binascii
+
 import pytest
 import qemu
 from conftest import QEMU
 
 BOARDS = pytest.mark.parametrize("board", list(QEMU))
 
-FAULTS = {
-    # a read where there is no memory
-    "m33": ("import uctypes\nprint('before')\nuctypes.bytearray_at(0x08000000, 4)[0]", r"HardFault exception caught:\n(?s:.*)xPSR: "),
-    "rv32": ("import uctypes\nprint('before')\nuctypes.bytearray_at(0x08000000, 4)[0]", r"MACHINE EXCEPTION CAUGHT:\n(?s:.*)Load"),
-}
+FAULT = "import uctypes\nprint('before')\nuctypes.bytearray_at(0x08000000, 4)[0]"  # a read where there is no memory
+REPORT = {"m33": r"HardFault exception caught:\n(?s:.*)xPSR: ", "rv32": r"MACHINE EXCEPTION CAUGHT:\n(?s:.*)Load"}
 
 
 @BOARDS
 def test_a_fault_is_reported_with_the_registers(board, tmp_path):
-    code, found = FAULTS[board]
-    with pytest.raises(AssertionError, match="crashed\nbefore\n(?s:.*)" + found):
-        qemu.run(code, QEMU[board], tmp_path / "memory")
+    with pytest.raises(AssertionError, match="crashed\nbefore\n(?s:.*)" + REPORT[board]):
+        qemu.run(FAULT, QEMU[board], tmp_path / "memory")
 
 
 @BOARDS
@@ -27,7 +25,7 @@ def test_an_endless_loop_is_reported_with_output_and_registers(board, tmp_path):
 
 
 @BOARDS
-def test_an_exception_comes_with_its_traceback(run, board, tmp_path):
+def test_an_exception_comes_with_its_traceback(board, tmp_path):
     with pytest.raises(AssertionError, match=r'status 1 on QEMU_(?s:.*)"script.py", line 2(?s:.*)ZeroDivisionError'):
         qemu.run("print(1)\n1 // 0", QEMU[board], tmp_path / "memory")
 
@@ -40,8 +38,6 @@ def test_nothing_is_lost_on_the_way(run, board):
         "x = '''%s'''" % ("abcdefghij\n" * 4000)
     ) + "for i in range(5000): print('%06d' % i * 6)"
     out = run(code, board, files={"data": data})
-    import binascii
-
     assert out.splitlines() == ["%d 44000" % binascii.crc32(data)] + ["%06d" % i * 6 for i in range(5000)]
     assert run("print(open('kept').read(), len(open('data', 'rb').read()))", board) == "here %d\n" % len(data)
 

@@ -4,9 +4,7 @@ import os
 
 CODE = """
 import sys
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-opening = module("opening")
+from microtetherdb import MicroTetherDB, opening
 opening._MIN_QUOTA = 1 << 30
 db = MicroTetherDB("fall.db")
 db.put("a", 1)

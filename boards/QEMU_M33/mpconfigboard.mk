@@ -11,5 +11,5 @@ SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o
 
 MPY_CROSS_FLAGS += -march=armv7m
 
-# Memory beside the image's own: see ports/qemu/qemu.c and _mtdb_board.py.
+# Memory beside the image's own: see ports/qemu/qemu.c and modules/_mtdb_board.py there.
 CFLAGS += -DMTDB_MEMORY=0x80000000

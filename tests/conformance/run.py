@@ -2,12 +2,7 @@
 # On MicroPython all go through a database too: filters without and with an index, which must not change a result.
 import sys
 
-from microtetherdb.loading import module
-match = module("match")
-order = module("order")
-project = module("project")
-sort = module("sort")
-update = module("update")
+from microtetherdb import match, order, project, sort, update
 from microtetherdb.errors import QueryError
 
 FOLDER = (getattr(sys, "argv", [])[1:] or ["."])[0]  # boards have no arguments

@@ -8,9 +8,7 @@ import vfs
 
 from expect import raises
 from flashsim import Flash
-from microtetherdb import DBClosed, DBFull, DBLock, MicroTetherDB, QueryError
-from microtetherdb.loading import module
-transfer = module("transfer")
+from microtetherdb import DBClosed, DBFull, DBLock, MicroTetherDB, QueryError, transfer
 
 
 def remove(*names):

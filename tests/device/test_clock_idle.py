@@ -3,8 +3,7 @@
 
 import time as real
 
-from microtetherdb.loading import module
-clock = module("clock")
+from microtetherdb import clock
 
 PERIOD = 1 << 30
 DAY = 86400

@@ -2,9 +2,7 @@
 # heap: 190k
 # SPEC section 3: expiry, with a clock that the test drives.
 import os
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-clock = module("clock")
+from microtetherdb import MicroTetherDB, clock
 from expect import raises, FakeTime
 
 Y2000 = 3600

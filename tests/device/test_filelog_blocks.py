@@ -6,9 +6,7 @@ import random
 
 import vfs
 from flashsim import Flash
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-files = module("files")
+from microtetherdb import MicroTetherDB, files
 from microtetherdb.filelog import _block_end
 
 for block in (4096, 2048):

@@ -7,9 +7,7 @@ import random
 import sys
 
 from flashsim import Flash, PowerCut
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-index = module("index")
+from microtetherdb import MicroTetherDB, index
 
 LONG = "long" in getattr(sys, "argv", ())
 

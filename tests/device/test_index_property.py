@@ -5,13 +5,7 @@ import random
 import sys
 
 import queries
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-index = module("index")
-match = module("match")
-order = module("order")
-record = module("record")
-sort = module("sort")
+from microtetherdb import MicroTetherDB, index, match, order, record, sort
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 turns = int(sys.argv[2]) if len(sys.argv) > 2 else 400

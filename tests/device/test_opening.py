@@ -78,8 +78,7 @@ os.remove("t.txt")
 said = []
 microtetherdb.on_warning, old = said.append, microtetherdb.on_warning
 import gc
-from microtetherdb.loading import module
-opening = module("opening")
+from microtetherdb import opening
 opening._MIN_QUOTA = 1 << 30
 db = MicroTetherDB("fall.db")
 assert len(said) == 1 and "fall.db" in said[0], said

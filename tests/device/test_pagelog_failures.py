@@ -6,10 +6,7 @@ import os
 
 from expect import raises
 from flashsim import Flash
-from microtetherdb import DBCorrupt, MicroTetherDB
-from microtetherdb.loading import module
-files = module("files")
-sectors = module("sectors")
+from microtetherdb import DBCorrupt, MicroTetherDB, files, sectors
 
 
 def document(i):

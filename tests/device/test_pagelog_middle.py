@@ -11,9 +11,7 @@ import gc
 import micropython
 import vfs
 from flashsim import Flash
-from microtetherdb import DBFull, MicroTetherDB
-from microtetherdb.loading import module
-pagelog = module("pagelog")
+from microtetherdb import DBFull, MicroTetherDB, pagelog
 from nightly import NIGHTLY
 
 STRIDE = 1 if NIGHTLY else 11

@@ -3,13 +3,7 @@
 
 import logcuts
 from cutlab import Failed
-from microtetherdb.loading import module
-filelog = module("filelog")
-frames = module("frames")
-pagelog = module("pagelog")
-recovery = module("recovery")
-region = module("region")
-sectors = module("sectors")
+from microtetherdb import filelog, frames, pagelog, recovery, region, sectors
 
 
 def fails(kind):

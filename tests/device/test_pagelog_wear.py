@@ -5,8 +5,7 @@ import random
 
 import btree
 from flashsim import Flash
-from microtetherdb.loading import module
-pagelog = module("pagelog")
+from microtetherdb import pagelog
 
 random.seed(6)
 flash = Flash(24)

@@ -4,9 +4,7 @@
 import gc
 import sys
 import time
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-task = module("task")
+from microtetherdb import MicroTetherDB, task
 
 PICO = sys.platform == "rp2"
 LIMIT = 10000  # us

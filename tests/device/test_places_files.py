@@ -3,9 +3,7 @@
 # file is, through compactions, what recovery makes of them, and a first commit that fails.
 import os
 
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-places = module("places")
+from microtetherdb import MicroTetherDB, places
 
 
 def held(path):

@@ -5,8 +5,7 @@ import random
 from collections import OrderedDict
 
 import queries
-from microtetherdb.loading import module
-order = module("order")
+from microtetherdb import order
 
 random.seed(2)
 LETTERS = ("{", "}", "[", "]", ",", ":", '"', "\\", "a", " ", "\n", "\u20ac")

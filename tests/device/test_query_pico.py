@@ -4,9 +4,7 @@ import asyncio
 import sys
 import time
 
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-order = module("order")
+from microtetherdb import MicroTetherDB, order
 
 db = MicroTetherDB()
 db.create_index("n")

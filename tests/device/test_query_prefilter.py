@@ -5,12 +5,7 @@ import random
 import sys
 
 import queries
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-match = module("match")
-order = module("order")
-prefilter = module("prefilter")
-record = module("record")
+from microtetherdb import MicroTetherDB, match, order, prefilter, record
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 turns = int(sys.argv[2]) if len(sys.argv) > 2 else 1500

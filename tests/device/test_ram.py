@@ -3,9 +3,7 @@
 # Issue "library" 5: RAM mode on a fragmented heap, quota, DBFull.
 import gc
 import sys
-from microtetherdb import MicroTetherDB, DBFull
-from microtetherdb.loading import module
-clock = module("clock")
+from microtetherdb import MicroTetherDB, DBFull, clock
 from expect import FakeTime, raises
 
 # fragment the heap: every second of many small blocks stays

@@ -6,11 +6,8 @@ import sys
 
 import vfs
 from flashsim import Flash
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
+from microtetherdb import MicroTetherDB, places
 from nightly import NIGHTLY
-
-places = module("places")
 
 
 class Moody(Flash):

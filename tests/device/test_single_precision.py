@@ -3,8 +3,7 @@
 import random
 
 from expect import FakeTime
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
+from microtetherdb import MicroTetherDB, clock
 
 SINGLE = float("1e39") == float("inf")
 DIGITS = 6 if SINGLE else 15  # that every float of so many digits keeps
@@ -71,7 +70,6 @@ with MicroTetherDB(ram_percentage=25) as db:
     assert db["n"]["n"] == (2**24 + 5) << 20 and db.count({"n": (2**24 + 5) << 20}) == 1 and not db.count({"n": ((2**24 + 5) << 20) + 1})
 
 # TTLs with fractions, and clocks whose milliseconds go through what floats and ports can count
-clock = module("clock")
 real = clock.time
 for wall in (3600, 820000000):
     for ms in (0, (1 << 24) - 3000, (1 << 29) - 3000, (1 << 30) - 3000, (1 << 31) - 3000, (1 << 32) - 3000):

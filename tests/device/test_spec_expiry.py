@@ -3,10 +3,7 @@
 # SPEC section 3: ten thousand records expire in one cleanup(); in bounded pieces in the background; the full sweep of section 1.
 import asyncio
 import os
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-clock = module("clock")
-lifecycle = module("lifecycle")
+from microtetherdb import MicroTetherDB, clock, lifecycle
 from expect import FakeTime, until
 
 N = 10000
@@ -110,8 +107,7 @@ for loop in (False, True):
     assert len(heap) == 30 and db.stats()["ttls"] == 21
     if loop:
         async def wait():
-            from microtetherdb.loading import module
-            task = module("task")
+            from microtetherdb import task
 
             task.attach(db)
             await until(lambda: len(heap) == 21)

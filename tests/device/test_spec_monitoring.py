@@ -87,8 +87,7 @@ os.remove("copy.db")
 
 # at the latest some seconds after the last change while a loop runs (sped up here)
 async def timed():
-    from microtetherdb.loading import module
-    task = module("task")
+    from microtetherdb import task
 
     db = fresh()
     # const() is in the code: shorten the sleep instead, and let the ticks run ahead
@@ -202,8 +201,7 @@ for kind in (DBLock, DBFull, DBCorrupt, DBClosed, QueryError):
     assert issubclass(kind, DBError) and issubclass(DBError, Exception)
 
 # out of space: DBFull, after expired records were removed; nothing acknowledged is lost; usable
-from microtetherdb.loading import module
-clock = module("clock")
+from microtetherdb import clock
 from expect import FakeTime
 
 real = clock.time

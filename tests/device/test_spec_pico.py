@@ -3,9 +3,7 @@
 import asyncio
 import sys
 import microtetherdb
-from microtetherdb import MicroTetherDB, DBError, DBLock, DBFull, DBClosed
-from microtetherdb.loading import module
-clock = module("clock")
+from microtetherdb import MicroTetherDB, DBError, DBLock, DBFull, DBClosed, clock
 from expect import raises, FakeTime
 
 # section 1: defaults in force and their source; a second opening is refused

@@ -4,10 +4,7 @@
 # The database's own state, kept in commits: opening reads no leaf of the tree for it, and after a power cut it fits the records.
 import gc
 import os
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-clock = module("clock")
-pagelog = module("pagelog")
+from microtetherdb import MicroTetherDB, clock, pagelog
 from expect import FakeTime
 from files import restarted
 from flashsim import Flash

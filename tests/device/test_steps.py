@@ -4,10 +4,7 @@
 import asyncio
 import sys
 import time
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-clock = module("clock")
-steps = module("steps")
+from microtetherdb import MicroTetherDB, clock, steps
 from expect import FakeTime, raises
 
 N = 40 if sys.platform == "rp2" else 400

@@ -6,9 +6,7 @@ import io
 import os
 import sys
 import time
-from microtetherdb import DBLock, MicroTetherDB
-from microtetherdb.loading import module
-transfer = module("transfer")
+from microtetherdb import DBLock, MicroTetherDB, transfer
 from expect import raises
 
 

@@ -4,9 +4,7 @@
 # changes that break off, long documents, and what expires.
 import os
 from expect import FakeTime
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-clock = module("clock")
+from microtetherdb import MicroTetherDB, clock
 
 NAME = "orders.db"
 seed = 1

@@ -3,10 +3,7 @@
 import json
 
 from expect import raises
-from microtetherdb import MicroTetherDB, QueryError
-from microtetherdb.loading import module
-order = module("order")
-record = module("record")
+from microtetherdb import MicroTetherDB, QueryError, order, record
 
 START = '{"n":5,"f":1.5,"s":"x","t":true,"z":null,"a":[1,2,3],"d":{"x":1,"y":{"z":2}},"o":[{"k":1,"v":2},{"k":3,"v":4}],"e":[]}'
 

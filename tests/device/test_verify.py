@@ -1,10 +1,7 @@
 # boards: unix unix32 m33
 # SPEC section 5: check() finds what does not agree; a backup holds each change made meanwhile, at whatever point it comes.
 import os
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-keys = module("keys")
-transfer = module("transfer")
+from microtetherdb import MicroTetherDB, keys, transfer
 from microtetherdb.key_range import after
 from flashsim import Flash
 

@@ -6,9 +6,7 @@ Never change what is here for a format version that was released: add to it with
 import os
 import sys
 
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-clock = module("clock")
+from microtetherdb import MicroTetherDB, clock
 from expect import FakeTime
 from files import contents, write
 from flashsim import Flash

@@ -10,12 +10,8 @@ import os
 import sys
 
 from flashsim import Flash
-from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError
-from microtetherdb.loading import module
-places = module("places")
-steps = module("steps")
-from microtetherdb.loading import module
-_index = module("index")
+from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, places, steps
+from microtetherdb import index as _index
 from nightly import NIGHTLY
 
 NAME = "calls.db"

@@ -3,9 +3,7 @@
 import random
 
 from cutlab import Lab
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-places = module("places")
+from microtetherdb import MicroTetherDB, places
 
 
 def _open(target, **kw):

@@ -7,11 +7,7 @@ Request: [operation, arguments, keywords]; answer: {"r": result, "all": [[key, d
 import json
 import sys
 
-from microtetherdb import MicroTetherDB
-from microtetherdb.loading import module
-clock = module("clock")
-keys = module("keys")
-record = module("record")
+from microtetherdb import MicroTetherDB, clock, keys, record
 from expect import FakeTime
 
 
@@ -32,8 +28,7 @@ def _value(v):
 
 def invariants(db):
     """Raise unless expiry and index entries are exactly those that the records imply."""
-    from microtetherdb.loading import module
-    index = module("index")
+    from microtetherdb import index
 
     ttls = db.stats()["ttls"]  # removes what has expired
     wanted = set()

@@ -11,9 +11,7 @@ import sys
 import faults
 import microtetherdb
 from flashsim import Flash
-from microtetherdb import DBError, MicroTetherDB
-from microtetherdb.loading import module
-places = module("places")
+from microtetherdb import DBError, MicroTetherDB, places
 from nightly import NIGHTLY
 
 NAME = "faults.db"

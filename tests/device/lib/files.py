@@ -16,8 +16,7 @@ def write(path, data):
 
 def restarted():
     """What was open is open no more, as after a power cut."""
-    from microtetherdb.loading import module
-    places = module("places")
+    from microtetherdb import places
 
     for place in places.open_files.values():
         places.release(place)

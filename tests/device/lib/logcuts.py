@@ -4,8 +4,7 @@ import random
 
 import btree
 from cutlab import Lab
-from microtetherdb.loading import module
-pagelog = module("pagelog")
+from microtetherdb import pagelog
 
 def _open(target):
     log = pagelog.open(target, 512, retry_delay=0)

@@ -4,9 +4,7 @@ import io
 
 from expect import FakeTime
 from flashsim import Flash
-from microtetherdb import DBCorrupt, DBError, DBFull, MicroTetherDB
-from microtetherdb.loading import module
-clock = module("clock")
+from microtetherdb import DBCorrupt, DBError, DBFull, MicroTetherDB, clock
 from nightly import NIGHTLY
 
 N = 60

@@ -1,12 +1,12 @@
-"""Storage defaults of this board, and where its memory beside the heap is."""
+"""Storage defaults of the QEMU boards, and where their memory beside the heap is."""
 
-from micropython import const
+import sys
 
-BOARD = "QEMU_RV32"
+BOARD = sys.implementation._build
 DEFAULTS = {"btree_cachesize": 6144}  # as on the Picos
 BTREE_MENDED = True  # by ports/btree: no record size has to be avoided, a delete is safe, a scan that fails says so
 
-MEMORY = const(0x81000000)  # see ports/qemu/modules/ramdisk.py
+MEMORY = 0x80000000 if BOARD == "QEMU_M33" else 0x81000000  # MTDB_MEMORY of its mpconfigboard.mk, see ramdisk.py
 
 
 def region():
