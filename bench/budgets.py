@@ -20,7 +20,9 @@ for medium in ("region", "file"):
 
 def ram():
     """Heap bytes on 32 bits."""
-    return {"ram: " + row["case"]: row["bytes"] for row in measure.opened() + measure.ram(cases=("record", "ttl", "index", "file_ttl", "find"))}
+    return {
+        "ram: " + row["case"]: row["bytes"] for row in measure.opened() + measure.ram(cases=("record", "ttl", "index", "file_ttl", "find"))
+    }
 
 
 def largest():
@@ -85,7 +87,11 @@ def over(budgets, found):
 
 if __name__ == "__main__":
     found = measured()
-    budgets = load() if PATH.exists() else {"tolerance": {"ram": 0.1, "largest": 0.25, "code": 0.02, "flash": 0.05, "instructions": 0.2, "m33": 0.03}, "budgets": {}}
+    budgets = (
+        load()
+        if PATH.exists()
+        else {"tolerance": {"ram": 0.1, "largest": 0.25, "code": 0.02, "flash": 0.05, "instructions": 0.2, "m33": 0.03}, "budgets": {}}
+    )
     for name, value in found.items():
         print("%-50s %10s  budget %s" % (name, value, budgets["budgets"].get(name)))
     if "--write" in sys.argv:

@@ -23,7 +23,8 @@ def bars(title, items, unit, log=False):
 
     height = 40 + (BAR + 6) * len(items)
     out = [
-        '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">' % (LEFT + WIDTH + 90, height),
+        '<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">'
+        % (LEFT + WIDTH + 90, height),
         '<rect width="100%" height="100%" fill="white"/>',
         '<text x="8" y="20" font-size="14" font-weight="bold">%s</text>' % escape(title + (" (logarithmic)" if log else "")),
     ]
@@ -38,14 +39,25 @@ def bars(title, items, unit, log=False):
 def write(results):
     """Write the charts that the results allow."""
     FOLDER.mkdir(exist_ok=True)
-    ops = [r for r in results.get("operations", ()) if r["image"] == "UNIX" and r["data"] == "synthetic" and r["n"] == 1000 and "ratio" in r]
+    ops = [
+        r for r in results.get("operations", ()) if r["image"] == "UNIX" and r["data"] == "synthetic" and r["n"] == 1000 and "ratio" in r
+    ]
     for medium in ("ram", "file"):
         items = [(r["op"], r["ratio"], 0) for r in ops if r["medium"] == medium]
         if items:
-            (FOLDER / ("operations-%s.svg" % medium)).write_text(bars("Time against direct btree and json, %s, 1,000 documents" % medium, sorted(items), "x"))
+            (FOLDER / ("operations-%s.svg" % medium)).write_text(
+                bars("Time against direct btree and json, %s, 1,000 documents" % medium, sorted(items), "x")
+            )
     flash = [r for r in results.get("flash", ()) if r["flush"] == 20]
     if flash:
-        items = [("%s, %d %s, %s keys" % (r["medium"], r["documents"], "readings" if r["data"] == "weather" else "documents", r["keys"]), r["modelled_ms"], int(r["medium"] == "in place")) for r in flash]
+        items = [
+            (
+                "%s, %d %s, %s keys" % (r["medium"], r["documents"], "readings" if r["data"] == "weather" else "documents", r["keys"]),
+                r["modelled_ms"],
+                int(r["medium"] == "in place"),
+            )
+            for r in flash
+        ]
         (FOLDER / "flash.svg").write_text(bars("Flash time of a put on a Pico, modelled", items, "ms", log=True))
     queries = [r for r in results.get("queries", ()) if r["documents"] == 1000]
     if queries:

@@ -55,7 +55,9 @@ def measure_rp2(form):
     for path in sorted({"mpy": ROOT / "dist" / "mip", "py": ROOT, "frozen": ROOT / "none"}[form].glob("microtetherdb/*." + form)):
         files["lib/microtetherdb/" + path.name] = path.read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        out = emulator.run(CODE % 'sys.path.insert(0, "/lib")' if files else CODE % "", Path(folder) / "flash.bin", files=files, timeout=300)
+        out = emulator.run(
+            CODE % 'sys.path.insert(0, "/lib")' if files else CODE % "", Path(folder) / "flash.bin", files=files, timeout=300
+        )
     return tuple(map(int, out.split()))
 
 

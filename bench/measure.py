@@ -16,7 +16,9 @@ import guard  # noqa: E402
 
 DEVICE = ROOT / "bench" / "device"
 WEATHER = ROOT / "build" / "src" / "vega-datasets" / "seattle-weather.csv"
-INSTALLED = {"installed-" + name: ROOT / "build" / "src" / name for name in ("microdbx", "chumicro-kvstore", "chumicro-msgpack")}  # alternatives
+INSTALLED = {
+    "installed-" + name: ROOT / "build" / "src" / name for name in ("microdbx", "chumicro-kvstore", "chumicro-msgpack")
+}  # alternatives
 IMAGES = {"UNIX": "8M", "UNIX32": "4M"}  # image: heap, of pages enough for 5,000 documents
 
 
@@ -132,14 +134,21 @@ def ram(image="UNIX32", cases=RAM_CASES, source="synthetic"):
     out = []
     for case in cases:
         # The least free heap that an operation needs depends on how it is fragmented: the best of three.
-        tries = [rows(run(image, DEVICE / "ram.py", case, source, heap="256k"), image=image, data=source) for _ in range(3 if case in LEAST else 1)]
+        tries = [
+            rows(run(image, DEVICE / "ram.py", case, source, heap="256k"), image=image, data=source)
+            for _ in range(3 if case in LEAST else 1)
+        ]
         out += min(tries, key=lambda found: found[0]["bytes"])
     return out
 
 
 LARGEST = [("import", "ram"), *((case, medium) for medium in ("ram", "file", "region")
            for case in ("open", "put", "get", "query", "first query", "find", "delete", "expire", "flush"))]  # fmt: skip
-LARGEST_BUDGET = [("import", "ram"), ("first query", "ram"), *((case, medium) for medium in ("ram", "file", "region") for case in ("open", "put"))]
+LARGEST_BUDGET = [
+    ("import", "ram"),
+    ("first query", "ram"),
+    *((case, medium) for medium in ("ram", "file", "region") for case in ("open", "put")),
+]
 
 
 def largest(image="UNIX32", cases=LARGEST, source="synthetic"):

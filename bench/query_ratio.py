@@ -141,9 +141,28 @@ def main(rounds=7, n=1000, source="synthetic"):
             b = t if b is None or t < b else b
         if len(ra) != len(rb):
             raise ValueError("%s: %d and %d results" % (name, len(ra), len(rb)))
-        row = {"query": name, "documents": n, "data": source, "hits": len(rb), "by_hand_us": a, "us": b, "ratio": round(b / a, 3), "goal": None if n != 1000 else goal}
+        row = {
+            "query": name,
+            "documents": n,
+            "data": source,
+            "hits": len(rb),
+            "by_hand_us": a,
+            "us": b,
+            "ratio": round(b / a, 3),
+            "goal": None if n != 1000 else goal,
+        }
         print(json.dumps(row))
-        print("%-36s %4d hits %7d us by hand %7d us  ratio %.3f%s" % (name, len(rb), a, b, b / a, "" if goal is None else " (goal %.2f)%s" % (goal, "  MISSED" if n == 1000 and b / a > goal else "")))
+        print(
+            "%-36s %4d hits %7d us by hand %7d us  ratio %.3f%s"
+            % (
+                name,
+                len(rb),
+                a,
+                b,
+                b / a,
+                "" if goal is None else " (goal %.2f)%s" % (goal, "  MISSED" if n == 1000 and b / a > goal else ""),
+            )
+        )
     for d in db.values():
         d.close()
 

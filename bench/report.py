@@ -8,7 +8,21 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = {"synthetic": "synthetic", "seattle-weather.csv": "weather", "weather.csv": "weather", "weather": "weather"}
 GOALS = {"put": 1.8, "put generated": 2.2, "get": 1.4, "delete": 4, "put_batch": 1.3}
 FILE_GOALS = {"put": 2.5, "get": 2.5, "open": 10}
-OPERATIONS = ("put", "put generated", "put tags", "put ttl", "put_batch", "put_batch generated", "get", "delete", "expire", "flush", "open", "open again", "open and get")
+OPERATIONS = (
+    "put",
+    "put generated",
+    "put tags",
+    "put ttl",
+    "put_batch",
+    "put_batch generated",
+    "get",
+    "delete",
+    "expire",
+    "flush",
+    "open",
+    "open again",
+    "open and get",
+)
 SIZES = ((100, "synthetic"), (1000, "synthetic"), (5000, "synthetic"), (1461, "weather"))
 AT = ["at 100", "1,000", "5,000", "weather"]
 
@@ -46,7 +60,15 @@ def ratios(medium, goals):
         names = [n for n in OPERATIONS if get(t, medium, SIZES[1], n, "us") is not None]
         return table(
             ["operation", "goal", "us", "direct, us", "ratio " + AT[0], *AT[1:]],
-            [[n, goals.get(n), *(get(t, medium, SIZES[1], n, key) for key in ("us", "direct_us")), *(get(t, medium, size, n, "ratio") for size in SIZES)] for n in names],
+            [
+                [
+                    n,
+                    goals.get(n),
+                    *(get(t, medium, SIZES[1], n, key) for key in ("us", "direct_us")),
+                    *(get(t, medium, size, n, "ratio") for size in SIZES),
+                ]
+                for n in names
+            ],
         )
 
     return make
@@ -61,7 +83,10 @@ def unix32(r):
     t = found(r, "UNIX32")
     return table(
         ["operation", "RAM " + AT[0], *AT[1:], "file " + AT[0], *AT[1:], "region, us"],
-        [[n, *(get(t, m, size, n, "ratio") for m in ("ram", "file") for size in SIZES), get(t, "region", SIZES[1], n, "us")] for n in OPERATIONS],
+        [
+            [n, *(get(t, m, size, n, "ratio") for m in ("ram", "file") for size in SIZES), get(t, "region", SIZES[1], n, "us")]
+            for n in OPERATIONS
+        ],
     )
 
 
@@ -97,7 +122,10 @@ def ram(r):
     for row in r["ram"]["cases"]:
         cases.setdefault(row["case"], {})[SOURCE[row.get("data", "synthetic")]] = row["bytes"]
     board = {row["case"]: row["bytes"] for row in r.get("pico", ()) if row["bench"] == "ram"}
-    return table(["what", "UNIX32", "weather readings", "RPI_PICO"], [[name, by.get("synthetic"), by.get("weather"), board.get(name)] for name, by in cases.items()])
+    return table(
+        ["what", "UNIX32", "weather readings", "RPI_PICO"],
+        [[name, by.get("synthetic"), by.get("weather"), board.get(name)] for name, by in cases.items()],
+    )
 
 
 def largest(r):
@@ -135,7 +163,9 @@ def pico(r):
 
 
 def rows(name, heads, only=None):
-    return lambda r: table(list(heads), [[row.get(key) for key in heads.values()] for row in r[name] if only is None or SOURCE[row["data"]] == only])
+    return lambda r: table(
+        list(heads), [[row.get(key) for key in heads.values()] for row in r[name] if only is None or SOURCE[row["data"]] == only]
+    )
 
 
 ALTERNATIVES = {"what": "what", "put, us": "put_us", "open, us": "open_us", "get, us": "get_us", "search, us": "search_us", "RAM, bytes": "ram",

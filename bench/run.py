@@ -24,14 +24,32 @@ def table(title, rows, columns):
 
 def operations(image):
     rows = measure.operations(image)
-    columns = {"image": "image", "medium": "medium", "data": "data", "documents": "n", "operation": "op", "us": "us", "direct us": "direct_us", "ratio": "ratio"}
+    columns = {
+        "image": "image",
+        "medium": "medium",
+        "data": "data",
+        "documents": "n",
+        "operation": "op",
+        "us": "us",
+        "direct us": "direct_us",
+        "ratio": "ratio",
+    }
     table("Operations on %s against direct btree and json" % image, rows, columns)
     return rows
 
 
 def queries():
     rows = measure.queries()
-    columns = {"query": "query", "data": "data", "documents": "documents", "hits": "hits", "us": "us", "by hand us": "by_hand_us", "ratio": "ratio", "goal": "goal"}
+    columns = {
+        "query": "query",
+        "data": "data",
+        "documents": "documents",
+        "hits": "hits",
+        "us": "us",
+        "by hand us": "by_hand_us",
+        "ratio": "ratio",
+        "goal": "goal",
+    }
     table("Queries against queries by hand, in RAM", rows, columns)
     return rows
 
@@ -43,8 +61,15 @@ def ram():
     rows = measure.opened() + [row for source in SOURCES for row in measure.ram(source=source)]
     table("RAM on 32 bits (bytes)", rows, {"what": "case", "documents": "data", "bytes": "bytes"})
     largest = [row for source in SOURCES for row in measure.largest(source=source)]
-    table("Largest single allocation on 32 bits (bytes)", largest, {"operation": "case", "medium": "medium", "documents": "data", "bytes": "bytes"})
-    imports = [dict(image=image, **{form: "%d (%d after use)" % pair for form, pair in forms.items()}) for image, forms in import_cost.imports().items()]
+    table(
+        "Largest single allocation on 32 bits (bytes)",
+        largest,
+        {"operation": "case", "medium": "medium", "documents": "data", "bytes": "bytes"},
+    )
+    imports = [
+        dict(image=image, **{form: "%d (%d after use)" % pair for form, pair in forms.items()})
+        for image, forms in import_cost.imports().items()
+    ]
     table("RAM of the import", imports, {"image": "image", "frozen": "frozen", ".mpy": "mpy", ".py": "py"})
     return {"cases": rows, "largest": largest, "import": imports}
 
@@ -62,7 +87,9 @@ def flash():
 
 def latency():
     rows = measure.latency()
-    table("Longest stall of a 10 ms loop (ms)", rows, {"image": "image", "medium": "medium", "data": "data", "work": "work", "ms": "stall_ms"})
+    table(
+        "Longest stall of a 10 ms loop (ms)", rows, {"image": "image", "medium": "medium", "data": "data", "work": "work", "ms": "stall_ms"}
+    )
     return rows
 
 
@@ -87,7 +114,11 @@ def instruction_counts():
 def m33():
     instructions, times = measure.costs("QEMU_M33"), measure.costs("RPI_PICO")
     rows = [{"op": name, "thousands": n, "pico_ms": round(times[name] / 1000, 3)} for name, n in instructions.items()]
-    table("Instructions on a Cortex-M33, and the emulated RP2040", rows, {"operation": "op", "thousand instructions": "thousands", "RP2040 ms": "pico_ms"})
+    table(
+        "Instructions on a Cortex-M33, and the emulated RP2040",
+        rows,
+        {"operation": "op", "thousand instructions": "thousands", "RP2040 ms": "pico_ms"},
+    )
     return rows
 
 
@@ -101,7 +132,11 @@ def sizes():
 def pico():
     rows = measure.pico()
     ops = [r for r in rows if r["bench"] == "ops"]
-    table("Emulated RP2040, 60 documents", ops, {"medium": "medium", "data": "data", "operation": "op", "us": "us", "direct us": "direct_us", "ratio": "ratio"})
+    table(
+        "Emulated RP2040, 60 documents",
+        ops,
+        {"medium": "medium", "data": "data", "operation": "op", "us": "us", "direct us": "direct_us", "ratio": "ratio"},
+    )
     stalls = [r for r in rows if r["bench"] == "latency"]
     table("Emulated RP2040: longest stall of a 10 ms loop", stalls, {"medium": "medium", "data": "data", "work": "work", "ms": "stall_ms"})
     return rows

@@ -128,7 +128,11 @@ def render():
                 continue
             text, returns = signature(methods[name])
             lines += ["#### `%s`" % text, ""]
-            lines += ["Returns `%s`.%s" % (returns, " Also as `await %s_async(...)`, which shares the event loop." % name if asynchronous(name) else ""), ""]
+            lines += [
+                "Returns `%s`.%s"
+                % (returns, " Also as `await %s_async(...)`, which shares the event loop." % name if asynchronous(name) else ""),
+                "",
+            ]
             lines += [paragraph(ast.get_docstring(implementation(name))), ""]
     lines += ["### As a dictionary and a context manager", "", "| | |", "|---|---|"]
     lines += ["| %s | %s |" % (form, what) for form, _, what in PROTOCOL]

@@ -40,7 +40,13 @@ def prepare(name, spec, folder, defines):
     replace(folder / "mtdb_build.h", header + defines)
     replace(stamp, json.dumps(config))
     # A module that was added, removed or renamed leaves no newer file behind: freeze anew when the list changes.
-    frozen = [ROOT / "manifest.py", *(BOARDS / name).glob("*.py"), *(ROOT / "ports").glob("*/modules/*.py"), *(ROOT / "ports").glob("*/manifest.py"), *(ROOT / "microtetherdb").rglob("*.py")]
+    frozen = [
+        ROOT / "manifest.py",
+        *(BOARDS / name).glob("*.py"),
+        *(ROOT / "ports").glob("*/modules/*.py"),
+        *(ROOT / "ports").glob("*/manifest.py"),
+        *(ROOT / "microtetherdb").rglob("*.py"),
+    ]
     listing = "\n".join(sorted("%s %d" % (p.relative_to(ROOT), p.name == "manifest.py" and p.stat().st_mtime_ns) for p in frozen))
     if replace(folder / ".frozen", listing):
         (folder / "frozen_content.c").unlink(missing_ok=True)

@@ -116,7 +116,9 @@ def require():
     wanted = "ESP-IDF %d.%d to %d.%d" % (*IDF[0], *IDF[1])
     path = os.environ.get("IDF_PATH")
     if not path:
-        raise Failure("ESP32 boards need %s: run . export.sh in its folder first, which sets IDF_PATH, or use ci/esp32/Containerfile" % wanted)
+        raise Failure(
+            "ESP32 boards need %s: run . export.sh in its folder first, which sets IDF_PATH, or use ci/esp32/Containerfile" % wanted
+        )
     version = Path(path) / "tools" / "cmake" / "version.cmake"
     if not version.is_file():
         raise Failure("IDF_PATH=%s is not an ESP-IDF (no tools/cmake/version.cmake): %s is what the ESP32 boards need" % (path, wanted))
@@ -148,7 +150,14 @@ def build(name, spec):
         "build",
     ]  # fmt: skip
     run("firmware " + name, command, "firmware-" + name, env=env, cwd=ROOT)
-    parts = ["sdkconfig", "bootloader/bootloader.bin", "partition_table/partition-table.bin", "micropython.bin", "firmware.bin", "micropython.uf2"]
+    parts = [
+        "sdkconfig",
+        "bootloader/bootloader.bin",
+        "partition_table/partition-table.bin",
+        "micropython.bin",
+        "firmware.bin",
+        "micropython.uf2",
+    ]
     run("image " + name, ["python3", port / "makeimg.py", *(folder / part for part in parts)], "image-" + name, env=env, cwd=ROOT)
     app = (folder / "micropython.bin").read_bytes()
     headroom = check_image(app, name, spec["mcu"], library_version(), table["ota_0"][3])

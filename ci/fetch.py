@@ -54,7 +54,9 @@ def apt():
         try:
             run("package lists of Debian " + suite, update, "fetch-lists")
         except Failure:
-            raise Failure("Debian's package lists could not be fetched: check the network and apt's mirror (build/log/fetch-lists.log)") from None
+            raise Failure(
+                "Debian's package lists could not be fetched: check the network and apt's mirror (build/log/fetch-lists.log)"
+            ) from None
         new.rename(listing)
     return command
 
@@ -64,7 +66,9 @@ def verify(path, sha256):
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != sha256:
         path.unlink()
-        raise Failure("%s has SHA-256 %s, but ci/pins.toml says %s: it was not used; check the network, or the pin" % (path.name, found, sha256))
+        raise Failure(
+            "%s has SHA-256 %s, but ci/pins.toml says %s: it was not used; check the network, or the pin" % (path.name, found, sha256)
+        )
 
 
 def download_debian(name, pin, into):
@@ -94,7 +98,18 @@ def download_npm(name, pin, into):
 
 def download_pypi(name, pin, into):
     """Fetch one wheel of pure Python with the pip of build/venv."""
-    command = [tools.tools(), "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir", "--dest", str(into), "%s==%s" % (name, pin["version"])]
+    command = [
+        tools.tools(),
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-cache-dir",
+        "--dest",
+        str(into),
+        "%s==%s" % (name, pin["version"]),
+    ]
     run("%s %s" % (name, pin["version"]), command, "fetch-" + name, cwd=into)
 
 

@@ -16,12 +16,26 @@ def install(what, name, text, *options):
     """Install requirements into the environment: nothing but these, each with its hash."""
     requirements = BUILD / (name + ".txt")
     replace(requirements, text)
-    command = [PYTHON, "-m", "pip", "install", "--no-input", "--no-cache-dir", "--no-deps", "--require-hashes", *options, "-r", requirements]
+    command = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--no-input",
+        "--no-cache-dir",
+        "--no-deps",
+        "--require-hashes",
+        *options,
+        "-r",
+        requirements,
+    ]
     try:
         run(what, command, name)
     except Failure:
         if "DO NOT MATCH THE HASHES" in (BUILD / "log" / (name + ".log")).read_text():
-            raise Failure("a Python tool does not have the SHA-256 of ci/pins.toml: it was not installed; check the network, or the pin") from None
+            raise Failure(
+                "a Python tool does not have the SHA-256 of ci/pins.toml: it was not installed; check the network, or the pin"
+            ) from None
         raise Failure("the Python tools could not be installed: check the network and pip's index (build/log/%s.log)" % name) from None
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Updates over the air, on the host: create keys, sign images, inspect manifests, serve them to devices.
 
-    updates.py keygen FILE                      private key (PEM), and FILE.pub for the board's OTA_KEY
-    updates.py sign IMAGE --board B --version V [--security N] [--key FILE]   writes B.json beside the image
-    updates.py inspect MANIFEST [--public FILE|HEX]
-    updates.py serve DIRECTORY [--bind ADDRESS] [--port N]
+updates.py keygen FILE                      private key (PEM), and FILE.pub for the board's OTA_KEY
+updates.py sign IMAGE --board B --version V [--security N] [--key FILE]   writes B.json beside the image
+updates.py inspect MANIFEST [--public FILE|HEX]
+updates.py serve DIRECTORY [--bind ADDRESS] [--port N]
 """
 
 import argparse
@@ -64,9 +64,7 @@ def keygen(path):
         if (folder / ".git").exists():
             raise Refused("%s is inside the git repository %s: keep private keys out of it" % (path, folder))
     private = ec.generate_private_key(ec.SECP256R1())
-    pem = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as e:

@@ -84,9 +84,7 @@ class Clock:
     def save(self):
         """Return the state as bytes, for the commits."""
         self.seconds()
-        raw = struct.pack(
-            _META, 1, self.session, self._s, self._ms, self._skew, self._line, self._line_s, len(self._offsets)
-        )
+        raw = struct.pack(_META, 1, self.session, self._s, self._ms, self._skew, self._line, self._line_s, len(self._offsets))
         for line, offset in self._offsets.items():
             raw += struct.pack(_LINE, line, offset)
         self.saved = self._s

@@ -39,7 +39,6 @@ def _block_end(off, size):
         n += 1
 
 
-
 len = len  # see database.py: a look-up by hash instead of a search
 
 

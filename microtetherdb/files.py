@@ -32,8 +32,6 @@ _FULL = (_ENOSPC, 36)  # ENAMETOOLONG: what littlefs says when it has no room fo
 len = len  # see database.py: a look-up by hash instead of a search
 
 
-
-
 class Files:
     """`path`: of the first file; the second is `path` + ".new". `buffer`: bytes of frames that wait in RAM for a commit."""
 

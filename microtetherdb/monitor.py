@@ -46,5 +46,8 @@ def line(db):
     if not db._open:
         return "<MicroTetherDB closed>"
     return "<MicroTetherDB %s, %d records, %d operations, flush every %d>" % (
-        db._name, len(db), db._made + db._gets + db._queries, threshold(db),
+        db._name,
+        len(db),
+        db._made + db._gets + db._queries,
+        threshold(db),
     )

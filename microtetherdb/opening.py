@@ -171,9 +171,7 @@ def open_persistent(cfg):
     if target == "flash:":
         target = _region()
     try:
-        log = module("pagelog").open(
-            target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"]
-        )
+        log = module("pagelog").open(target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"])
     except OSError as e:
         raise OSError(e.args[0], target) if isinstance(target, str) else e
     try:

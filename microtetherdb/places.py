@@ -145,5 +145,9 @@ def claim(name, place):
         if s is not None and s[1]:
             if (_stat(name) or s)[0] & 0xF000 not in (0x4000, 0x8000):
                 raise ValueError("filename: %s is not a file but a device or a pipe" % name)
-            if not _bind(place, "%d %d/%08x" % (s[2] & _MASK, s[1] & _MASK, crc32(last.encode()))) or _stat(name) is not None and not hold(place, name):
+            if (
+                not _bind(place, "%d %d/%08x" % (s[2] & _MASK, s[1] & _MASK, crc32(last.encode())))
+                or _stat(name) is not None
+                and not hold(place, name)
+            ):
                 _refuse(name)

@@ -6,7 +6,6 @@ before it and how far that one is valid, so sectors that fail can be left out of
 Opening is in `regionrecovery`.
 """
 
-
 from micropython import const
 
 from .errors import DBCorrupt, DBFull

@@ -57,7 +57,9 @@ def _run_unix(program, text, path, folder, heap, args, timeout, env, python_path
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
         )  # fmt: skip
     except subprocess.TimeoutExpired as e:
-        raise DeviceError("no end within %s s of processor time; output so far:\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))) from None
+        raise DeviceError(
+            "no end within %s s of processor time; output so far:\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))
+        ) from None
     output = done.stdout.decode(errors="replace")
     if done.returncode:
         raise DeviceError("status %d on %s\n%s" % (done.returncode, program.parent.name, output))

@@ -34,7 +34,9 @@ def littlefs(files, blocks):
     """Return an image of a littlefs with these files, {path: bytes}."""
     from littlefs import LittleFS
 
-    fs = LittleFS(block_size=4096, block_count=blocks, prog_size=256, read_size=256, cache_size=1024, lookahead_size=32, disk_version=0x00020000)
+    fs = LittleFS(
+        block_size=4096, block_count=blocks, prog_size=256, read_size=256, cache_size=1024, lookahead_size=32, disk_version=0x00020000
+    )
     for path, data in files.items():
         folder = path.rpartition("/")[0]
         if folder:
@@ -90,7 +92,9 @@ def run(code, flash, files=None, timeout=120, lib=None, cut=None):
     try:
         done = guard.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout + 60)
     except subprocess.TimeoutExpired as e:
-        raise AssertionError("the emulator did not end within %s s of processor time\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))) from None
+        raise AssertionError(
+            "the emulator did not end within %s s of processor time\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))
+        ) from None
     output = done.stdout.decode(errors="replace").replace("\r\n", "\n")
     if done.returncode not in (0, CUT if cut is not None else 0):
         raise AssertionError("status %d on rp2\n%s" % (done.returncode, output))

@@ -97,7 +97,9 @@ class Machine:
         self.monitor = Path(self.folder.name) / "monitor"
         line = command(board, memory, self.monitor, extra)
         line = ["setpriv", "--pdeathsig", "KILL", *line]  # it ends with the test
-        self.process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        self.process = subprocess.Popen(
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
         self.got = b""
 
     def start(self, code):
@@ -198,7 +200,17 @@ def main(argv):
             print("  QEMU %s; Ctrl-A X ends it" % board, flush=True)
             return subprocess.call(command(board, memory))
         try:
-            print(run(Path(script[0]).read_text(), board, memory, timeout=600, lib=ROOT / "tests" / "device" / "lib", heap=int(os.environ.get("MTDB_HEAP", 0))), end="")
+            print(
+                run(
+                    Path(script[0]).read_text(),
+                    board,
+                    memory,
+                    timeout=600,
+                    lib=ROOT / "tests" / "device" / "lib",
+                    heap=int(os.environ.get("MTDB_HEAP", 0)),
+                ),
+                end="",
+            )
         except AssertionError as e:
             sys.exit(str(e))
         return 0

@@ -19,13 +19,35 @@ def test_every_public_method_has_a_docstring_and_is_in_the_reference(name):
 
 
 def test_every_special_method_is_in_the_reference():
-    special = {n for n in apidoc.stubs()[0]["MicroTetherDB"] if n.startswith("__") and n not in ("__init__", "__exit__", "__aenter__", "__aexit__")}
+    special = {
+        n for n in apidoc.stubs()[0]["MicroTetherDB"] if n.startswith("__") and n not in ("__init__", "__exit__", "__aenter__", "__aexit__")
+    }
     assert special | {"__repr__"} == {name for _, name, _ in apidoc.PROTOCOL}
 
 
 def test_every_argument_of_a_method_is_told_of_in_its_docstring_or_is_plain():
     # what needs no words: keys, documents and filters
-    plain = {"key", "q", "keys", "changes", "path", "stream", "default", "items", "purge", "ttl", "start", "end", "prefix", "sort", "skip", "limit", "fields", "ttls", "tags"}
+    plain = {
+        "key",
+        "q",
+        "keys",
+        "changes",
+        "path",
+        "stream",
+        "default",
+        "items",
+        "purge",
+        "ttl",
+        "start",
+        "end",
+        "prefix",
+        "sort",
+        "skip",
+        "limit",
+        "fields",
+        "ttls",
+        "tags",
+    }
     for name in METHODS:
         text = ast.get_docstring(apidoc.implementation(name))
         for argument, _ in apidoc.parameters(apidoc.implementation(name)):

@@ -92,7 +92,9 @@ def test_keys_may_come_and_go_in_any_order(run, board, page, tmp_path):
     """On stock firmware with what the library does there."""
     for cache in (1, 16 * page, 1 << 20):
         for file in (None, str(tmp_path / "orders.db")):
-            assert "OK" in run(orders(page, cache, file, board), board=board, heap="32M", timeout=900 if NIGHTLY else 60, path=[str(ROOT), ".frozen"])
+            assert "OK" in run(
+                orders(page, cache, file, board), board=board, heap="32M", timeout=900 if NIGHTLY else 60, path=[str(ROOT), ".frozen"]
+            )
 
 
 @pytest.mark.parametrize("page", PAGES)

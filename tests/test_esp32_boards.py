@@ -263,7 +263,24 @@ def image(name, version=None, chip=None, segments=2, hashed=True):
     version = version or "%s+%s" % (common.library_version(), name)
     desc = struct.pack("<II8x32s32s16s16s32s32s80x", 0xABCD5432, 0, version.encode(), b"micropython", b"", b"", b"v5.2.2", b"")
     parts = [(0x3F400020, desc + b"rodata" * 10), (0x40080000, bytes(range(256)))][:segments]
-    head = bytearray(struct.pack("<BBBBIB3sHBHH4sB", 0xE9, segments, 2, 0x20, 0x40081000, 0xEE, b"\0\0\0", build_esp32.CHIP_ID[chip or spec(name)["mcu"]], 0, 0, 0, b"\0\0\0\0", hashed))
+    head = bytearray(
+        struct.pack(
+            "<BBBBIB3sHBHH4sB",
+            0xE9,
+            segments,
+            2,
+            0x20,
+            0x40081000,
+            0xEE,
+            b"\0\0\0",
+            build_esp32.CHIP_ID[chip or spec(name)["mcu"]],
+            0,
+            0,
+            0,
+            b"\0\0\0\0",
+            hashed,
+        )
+    )
     assert len(head) == 24
     out, checksum = bytes(head), 0xEF
     for address, data in parts:
@@ -319,7 +336,7 @@ def test_the_build_calls_idf_and_checks_what_comes_out(tmp_path, monkeypatch):
     (tmp_path / "tools" / "cmake").mkdir(parents=True)
     (tmp_path / "tools" / "cmake" / "version.cmake").write_text("set(IDF_VERSION_MAJOR 5)\nset(IDF_VERSION_MINOR 2)\n")
     build = tmp_path / "build"
-    (bin_folder / "idf.py").write_text("#!/bin/sh\necho \"$@\" > %s/arguments\n" % tmp_path)
+    (bin_folder / "idf.py").write_text('#!/bin/sh\necho "$@" > %s/arguments\n' % tmp_path)
     (bin_folder / "idf.py").chmod(0o755)
     monkeypatch.setenv("PATH", str(bin_folder), prepend=":")
     monkeypatch.setenv("IDF_PATH", str(tmp_path))
@@ -357,7 +374,12 @@ start:
 def test_an_image_that_esptool_makes_of_a_program_for_the_c3_is_accepted(tmp_path, riscv):
     name = "ESP32_GENERIC_C3"
     (tmp_path / "app.S").write_text(APP % ("%s+%s" % (common.library_version(), name)))
-    link = ["-nostdlib", "-Wl,-estart,--build-id=none", "-Wl,--section-start=.flash.appdesc=0x3c000020", "-Wl,--section-start=.iram0.text=0x40380000"]
+    link = [
+        "-nostdlib",
+        "-Wl,-estart,--build-id=none",
+        "-Wl,--section-start=.flash.appdesc=0x3c000020",
+        "-Wl,--section-start=.iram0.text=0x40380000",
+    ]
     guard.run([riscv + "gcc", *C3, *link, "-o", tmp_path / "app.elf", tmp_path / "app.S"], check=True, timeout=100)
     command = [sys.executable, "-m", "esptool", "--chip", "esp32c3", "elf2image", "-o", tmp_path / "app.bin", tmp_path / "app.elf"]
     done = guard.run(command, capture_output=True, text=True, timeout=100)

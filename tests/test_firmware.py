@@ -132,7 +132,9 @@ def test_picotool_finds_family_frozen_library_and_storage(name, family, start):
 def test_the_table_in_boards_readme_is_flash_csv(name):
     text = (ROOT / "boards" / "README.md").read_text()
     table = text.split("### %s\n" % name, 1)[1].split("\n#", 1)[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")][:3] for line in table.splitlines() if re.match(r"\| [a-zA-Z ]+\| 0x", line)]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")][:3] for line in table.splitlines() if re.match(r"\| [a-zA-Z ]+\| 0x", line)
+    ]
     with open(ROOT / "boards" / name / "flash.csv") as f:
         wanted = [[cell.strip() for cell in row] for row in csv.reader(f) if not row[0].startswith("#")]
     assert [[region, int(offset, 16), int(size.split()[0])] for region, offset, size in rows] == [

@@ -52,9 +52,7 @@ class Device:
         image = self.slots / "ab"[slot]
         image.chmod(0o755)
         env = dict(os.environ, MTDB_SLOTS=str(self.slots), MTDB_SLOT=str(slot), MICROPYPATH=SEARCH, **env)
-        done = guard.run(
-            [str(image), APP, str(where), test, self.public, str(cut)], env=env, capture_output=True, timeout=60, text=True
-        )
+        done = guard.run([str(image), APP, str(where), test, self.public, str(cut)], env=env, capture_output=True, timeout=60, text=True)
         assert "Traceback" not in done.stderr, done.stdout + done.stderr
         return done.stdout, done.returncode
 
@@ -135,7 +133,10 @@ def test_launcher_follows_restarts(device):
     where = device.publish()
     done = guard.run(
         [sys.executable, str(ROOT / "ci/launch.py"), str(device.slots), APP, str(where), "good", device.public, "0"],
-        env=dict(os.environ, MICROPYPATH=SEARCH), capture_output=True, timeout=60, text=True,
+        env=dict(os.environ, MICROPYPATH=SEARCH),
+        capture_output=True,
+        timeout=60,
+        text=True,
     )
     assert done.stdout.count("BOOT") == 2 and "CONFIRMED" in done.stdout, done.stdout + done.stderr
 
@@ -202,7 +203,9 @@ def test_offset_that_cannot_be_starts_anew(device, kept):
     assert "UPDATED 2 from 4096" in out and status == launch.RESTART, out
 
 
-@pytest.mark.parametrize("state", ["", "[]", "5", "{}", '{"boot": 0', '{"boot": 2, "states": ["valid", "empty"]}', '{"boot": 0, "states": 5}'])
+@pytest.mark.parametrize(
+    "state", ["", "[]", "5", "{}", '{"boot": 0', '{"boot": 2, "states": ["valid", "empty"]}', '{"boot": 0, "states": 5}']
+)
 def test_launcher_starts_the_first_slot_when_its_state_is_damaged(tmp_path, state):
     (tmp_path / "state").write_text(state)
     assert launch.choose(str(tmp_path)) == (0, False)

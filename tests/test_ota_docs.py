@@ -93,7 +93,9 @@ def test_the_program_of_update_md_waits_for_a_server_that_is_away_and_says_who_a
         port = s.getsockname()[1]
     env = dict(os.environ, HOME=str(tmp_path), PYTHONUNBUFFERED="1")
     command = _device(tmp_path, d, str(port), 0.02)
-    p = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    p = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     servers = []
 
     def serve(handler):
@@ -253,7 +255,7 @@ def test_mpremote_commands_of_recover_md_on_the_pico_image(tmp_path, pico):
     (tools / "mpremote").chmod(0o755)
     commands = [c for block in _blocks("recover.md", "text") for c in block.splitlines() if c.startswith("mpremote fs")]
     assert len(commands) == 4
-    text = "cd %s; mpremote exec \"%s\"; %s; mpremote fs ls; echo END\n" % (tmp_path, PREPARE, "; ".join(commands))
+    text = 'cd %s; mpremote exec "%s"; %s; mpremote fs ls; echo END\n' % (tmp_path, PREPARE, "; ".join(commands))
     output = _shell(text, tmp_path)
     assert output.endswith("END\n") and " readings.db\n" in output and " main.py\n" not in output, output
     assert (tmp_path / "main.py.saved").read_text() == "# main.py" and (tmp_path / "ota.json").read_text() == "# ota.json"

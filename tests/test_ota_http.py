@@ -112,7 +112,18 @@ def test_schemes_in_capitals_mean_the_same(server, fetch):
     assert len(s.requests) > 1 and all(r[0] == "\x16" for r in s.requests[1:])  # TLS, and not in plain text
 
 
-@pytest.mark.parametrize("url", ["http://", "http:///x", "http://:80/x", "http://127.0.0.1:x/", "http://127.0.0.1:80:80/x", "http://127.0.0.1/\r\nX: y", "http://127.0.0.1/\tx"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http:///x",
+        "http://:80/x",
+        "http://127.0.0.1:x/",
+        "http://127.0.0.1:80:80/x",
+        "http://127.0.0.1/\r\nX: y",
+        "http://127.0.0.1/\tx",
+    ],
+)
 def test_what_is_no_url_is_said_at_once(fetch, url):
     assert fetch(url).startswith("SourceError")
 
@@ -139,7 +150,9 @@ def test_redirects(server, fetch, status, to, asked):
     assert s.paths() == ["/a/b?q=1", asked]
 
 
-@pytest.mark.parametrize("line", ["Location: ftp://127.0.0.1:%d/x", "Location: file:///etc/passwd", "Location: x:y", "Location: http:///x", "X: y", "Location:"])
+@pytest.mark.parametrize(
+    "line", ["Location: ftp://127.0.0.1:%d/x", "Location: file:///etc/passwd", "Location: x:y", "Location: http:///x", "X: y", "Location:"]
+)
 def test_redirects_that_lead_nowhere(server, fetch, line):
     s = server(b"")
     s.answers = [answer("302 Found", line % s.port if "%" in line else line, body=b""), answer()]
@@ -178,7 +191,16 @@ def test_ranges(server, fetch, status, line, says):
     assert len(s.requests) == 1 and "Range: bytes=100-\r\n" in s.requests[0]
 
 
-@pytest.mark.parametrize("line", ["Transfer-Encoding: chunked", "transfer-encoding: CHUNKED", "Content-Encoding: gzip", "Content-Encoding: br", "Transfer-Encoding: gzip, chunked"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Transfer-Encoding: chunked",
+        "transfer-encoding: CHUNKED",
+        "Content-Encoding: gzip",
+        "Content-Encoding: br",
+        "Transfer-Encoding: gzip, chunked",
+    ],
+)
 def test_a_coded_answer_is_named(server, fetch, line):
     s = server(answer("200 OK", line))
     out = fetch(s.url)
@@ -217,7 +239,9 @@ def trickle(head):
 
 
 @pytest.mark.parametrize(
-    "head, says", [(answer(body=b""), "Truncated"), (b"HTTP/1.0 200 OK\r\nX: ", "Unreachable"), (b"", "Unreachable")], ids=["body", "header", "status"]
+    "head, says",
+    [(answer(body=b""), "Truncated"), (b"HTTP/1.0 200 OK\r\nX: ", "Unreachable"), (b"", "Unreachable")],
+    ids=["body", "header", "status"],
 )
 def test_a_server_that_trickles_ends_after_the_whole_time(server, fetch, head, says):
     """The clock itself is turned in tests/device/test_ota_limit.py; that this ends at all is the test."""

@@ -16,7 +16,15 @@ NIGHTLY = os.environ.get("MTDB_NIGHTLY") == "1"
 Y2000 = 3600  # seconds since 2000: a clock that was never set
 Y2026 = 26 * 365 * 86400
 # (board, medium): sequences; 200 on computers, ten times as many at night
-CASES = {("unix", "ram"): 50, ("unix", "file"): 80, ("unix32", "ram"): 30, ("unix32", "file"): 40, ("m33", "ram"): 10, ("m33", "file"): 15, ("rv32", "file"): 10}
+CASES = {
+    ("unix", "ram"): 50,
+    ("unix", "file"): 80,
+    ("unix32", "ram"): 30,
+    ("unix32", "file"): 40,
+    ("m33", "ram"): 10,
+    ("m33", "file"): 15,
+    ("rv32", "file"): 10,
+}
 
 
 class Expected(Exception):
@@ -140,7 +148,9 @@ TAGS = st.sampled_from([None, [], ["x"], ["x", "y"], ["t" * 60, "x"]])
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 N = st.sampled_from([0, 1, 2, -7, 1000, None, "1", True])
 DOCUMENTS = st.one_of(
-    st.fixed_dictionaries({}, optional={"n": N, "s": st.one_of(TEXT, st.sampled_from(["x" * 60, "x" * 61])), "tags": st.sampled_from([["x"], ["q"]])}),
+    st.fixed_dictionaries(
+        {}, optional={"n": N, "s": st.one_of(TEXT, st.sampled_from(["x" * 60, "x" * 61])), "tags": st.sampled_from([["x"], ["q"]])}
+    ),
     st.builds(lambda n, size: {"n": n, "pad": "p" * size}, N, st.sampled_from([0, 215, 225, 300, 1200, 8000])),
     st.sampled_from([None, True, 0, 1.25, "", "text", [], [1, [2, {"a": None}]]]),
 )
@@ -180,7 +190,13 @@ OPERATIONS = st.one_of(
     _op("put_batch", items=BATCH, ttls=st.sampled_from([None, 3.5, "each"]), tags=st.sampled_from([None, ["x"], "each"])),
     _op("put_batch_bad", items=BATCH, bad=BAD, tail=BATCH),
     _op("delete_batch", keys=st.lists(KEYS, max_size=5)),
-    _op("range", what=st.sampled_from(["keys", "values", "items"]), start=BOUND, end=BOUND, prefix=st.sampled_from([None, "", "c", "0", "\x01", "k"])),
+    _op(
+        "range",
+        what=st.sampled_from(["keys", "values", "items"]),
+        start=BOUND,
+        end=BOUND,
+        prefix=st.sampled_from([None, "", "c", "0", "\x01", "k"]),
+    ),
     _op("query", q=QUERIES, keys=st.booleans()),
     _op("count", q=QUERIES),
     _op("delete_many", q=QUERIES),

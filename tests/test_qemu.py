@@ -34,9 +34,11 @@ def test_an_exception_comes_with_its_traceback(board, tmp_path):
 def test_nothing_is_lost_on_the_way(run, board):
     """A large script and file in, 200 KB out, and what is on the RAM disk is there after the next power-on."""
     data = bytes(range(256)) * 150
-    code = "with open('kept', 'w') as f: f.write('here')\nimport binascii\nd = open('data', 'rb').read()\n%s\nprint(binascii.crc32(d), len(x))\n" % (
-        "x = '''%s'''" % ("abcdefghij\n" * 4000)
-    ) + "for i in range(5000): print('%06d' % i * 6)"
+    code = (
+        "with open('kept', 'w') as f: f.write('here')\nimport binascii\nd = open('data', 'rb').read()\n%s\nprint(binascii.crc32(d), len(x))\n"
+        % ("x = '''%s'''" % ("abcdefghij\n" * 4000))
+        + "for i in range(5000): print('%06d' % i * 6)"
+    )
     out = run(code, board, files={"data": data})
     assert out.splitlines() == ["%d 44000" % binascii.crc32(data)] + ["%06d" % i * 6 for i in range(5000)]
     assert run("print(open('kept').read(), len(open('data', 'rb').read()))", board) == "here %d\n" % len(data)

@@ -175,7 +175,12 @@ def test_regex_has_a_budget_of_work(pattern, text, monkeypatch):
 
 
 def test_regex_budget_is_enough_for_texts_of_8_kb():
-    for pattern in ("a.{0,20}z", "^(\\w+\\.)*\\w+@(\\w+\\.)+\\w+$", "(error|warn|fail|alarm|fire|smoke|water).*(kitchen|hall|attic|cellar)", "(a+)+$"):
+    for pattern in (
+        "a.{0,20}z",
+        "^(\\w+\\.)*\\w+@(\\w+\\.)+\\w+$",
+        "(error|warn|fail|alarm|fire|smoke|water).*(kitchen|hall|attic|cellar)",
+        "(a+)+$",
+    ):
         for text in ("abcdefa zy" * 800, "a@b." * 2000, "the fire in the hall went out " * 270, "".join(map(chr, range(97, 117))) * 400):
             ours = regex.Regex(pattern)
             for _ in range(3):
@@ -244,7 +249,11 @@ def test_json_text_is_parsed_as_strictly_as_cpython_does():
 
 
 @settings(max_examples=4000 if NIGHTLY else 300, deadline=None, derandomize=True)
-@given(st.recursive(_json_scalars, lambda v: st.one_of(st.lists(v), st.dictionaries(st.text(), v)), max_leaves=20), st.booleans(), st.sampled_from((None, 1)))
+@given(
+    st.recursive(_json_scalars, lambda v: st.one_of(st.lists(v), st.dictionaries(st.text(), v)), max_leaves=20),
+    st.booleans(),
+    st.sampled_from((None, 1)),
+)
 def test_json_text_of_any_value_is_parsed(value, ascii, indent):
     text = json.dumps(value, ensure_ascii=ascii, indent=indent)
     assert json.dumps(jsontext.parse(text)) == json.dumps(jsontext.parse(text.encode())) == json.dumps(value)

@@ -46,7 +46,15 @@ def test_commands_are_targets_of_the_makefile():
 
 
 def test_links_lead_somewhere():
-    for name in ("README.md", "boards/README.md", "docs/firmware.md", "docs/start.md", "docs/third-party.md", "docs/threads.md", "docs/time.md"):
+    for name in (
+        "README.md",
+        "boards/README.md",
+        "docs/firmware.md",
+        "docs/start.md",
+        "docs/third-party.md",
+        "docs/threads.md",
+        "docs/time.md",
+    ):
         path = ROOT / name
         for link in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
             assert (path.parent / link).exists(), (name, link)

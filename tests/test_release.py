@@ -102,7 +102,15 @@ def test_bill_of_materials_is_cyclonedx_and_names_what_is_inside(dist):
 
 def test_licence_texts_of_everything_inside(dist):
     unix = (dist / "UNIX" / "LICENCES.txt").read_text()
-    for words in ("Damien P. George", "Apache License", "Regents of the University of California", "Russ Cox", "littlefs authors", "Ibsen", "ChaN"):
+    for words in (
+        "Damien P. George",
+        "Apache License",
+        "Regents of the University of California",
+        "Russ Cox",
+        "littlefs authors",
+        "Ibsen",
+        "ChaN",
+    ):
         assert words in unix
     assert "MicroTetherDB" in unix and "typedef" not in unix and "#define" not in unix
     pico = (dist / "RPI_PICO" / "LICENCES.txt").read_text()
@@ -120,7 +128,9 @@ def test_components_are_the_libraries_that_the_compiler_read(name):
         read = subprocess.run(["ninja", "-C", folder, "-t", "deps"], capture_output=True, text=True, check=True).stdout
     found = set(re.findall(r"(?:\.\.|/src/micropython)/lib/([^/\s]+)/", read))
     found |= set(re.findall(r"/build/src/(?!micropython/)([^/\s]+)/", read)) - {"micropython"}
-    listed = {entry["texts"][0].removeprefix("micropython/lib/").split("/")[0] for _, entry in release.components(spec["port"]) if "pin" in entry}
+    listed = {
+        entry["texts"][0].removeprefix("micropython/lib/").split("/")[0] for _, entry in release.components(spec["port"]) if "pin" in entry
+    }
     assert {library.removesuffix("_errors") for library in found} == listed - {"micropython"}
 
 
@@ -139,7 +149,9 @@ def test_update_manifest_per_board_signed(dist, key):
 
 def test_flash_manifests_of_esp_web_tools(dist):
     for name, (family, offset) in (
-        ("ESP32_GENERIC", ("ESP32", 0x1000)), ("ESP32_GENERIC_S3", ("ESP32-S3", 0)), ("ESP32_GENERIC_C3", ("ESP32-C3", 0))
+        ("ESP32_GENERIC", ("ESP32", 0x1000)),
+        ("ESP32_GENERIC_S3", ("ESP32-S3", 0)),
+        ("ESP32_GENERIC_C3", ("ESP32-C3", 0)),
     ):
         m = json.loads((dist / name / "flash.json").read_text())
         assert m["name"] and m["version"] == release.library_version()
@@ -246,9 +258,7 @@ def test_make_release_builds_what_can_be_built_and_says_what_cannot(tmp_path, ke
     for name in ("src", "download", "apt"):
         shutil.copytree(ROOT / "build" / name, folder / "build" / name, symlinks=True)
     env = {name: value for name, value in os.environ.items() if name != "IDF_PATH"}
-    done = guard.run(
-        ["make", "release"], cwd=folder, env=dict(env, UPDATE_KEY=str(key)), capture_output=True, text=True, timeout=1800
-    )
+    done = guard.run(["make", "release"], cwd=folder, env=dict(env, UPDATE_KEY=str(key)), capture_output=True, text=True, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ESP32_GENERIC not built: IDF_PATH" in done.stdout and "manifests signed" in done.stdout
     for name in ("UNIX", "UNIX32", "RPI_PICO", "RPI_PICO2"):

@@ -117,7 +117,7 @@ def test_esp_idf_is_asked_for_before_anything_is_fetched(copy, tmp_path, version
 def test_full_disk_says_so(copy):
     import common
 
-    code = "import sys; sys.path.insert(0, 'ci'); import common\n" "def full(argv):\n    raise OSError(28, 'x')\ncommon.main(full)"
+    code = "import sys; sys.path.insert(0, 'ci'); import common\ndef full(argv):\n    raise OSError(28, 'x')\ncommon.main(full)"
     assert "disk is full" in fails([sys.executable, "-c", code], copy)
     assert common  # the real module is importable too
 

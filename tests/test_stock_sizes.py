@@ -49,7 +49,12 @@ def test_documents_of_every_size_around_it_are_padded(stock, pagesize, medium):
         for extra in range(-12, 5):
             # {"p":"..."} takes 8 bytes beyond its text; a TTL 7, tags 14, a value that is no document with tags more
             pad = "x" * (bad - n - 8 + extra)
-            for doc, ttl, tags in (({"p": pad}, None, None), ({"p": pad}, 1000, None), ({"p": pad[:-14]}, None, ["x"]), (pad[:-25], 1000, ["x"])):
+            for doc, ttl, tags in (
+                ({"p": pad}, None, None),
+                ({"p": pad}, 1000, None),
+                ({"p": pad[:-14]}, None, ["x"]),
+                (pad[:-25], 1000, ["x"]),
+            ):
                 ask(stock, "put", data=doc, key=key, ttl=ttl, tags=tags)
                 got = ask(stock, "get", key)
                 assert got == (dict(doc, _tags=tags) if tags and isinstance(doc, dict) else doc)
@@ -85,7 +90,12 @@ def test_no_document_tag_key_or_index_entry_is_of_that_size(stock, pagesize, med
     biggest = set()
 
     @settings(
-        max_examples=300 if NIGHTLY else 30, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False
+        max_examples=300 if NIGHTLY else 30,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
     )
     @given(RECORDS)
     def holds(records):

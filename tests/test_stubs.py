@@ -15,7 +15,9 @@ TABLE = apidoc.table()
 
 def public():
     """All public methods as the code has them."""
-    out = {n for n in apidoc.functions("database") if not n.startswith("_") or (n.startswith("__") and n not in ("__getattr__", "__repr__"))}
+    out = {
+        n for n in apidoc.functions("database") if not n.startswith("_") or (n.startswith("__") and n not in ("__getattr__", "__repr__"))
+    }
     out |= set(TABLE)
     return out | {n + "_async" for n in TABLE if apidoc.asynchronous(n)}
 

@@ -176,7 +176,17 @@ class RegionRhythm(Region):
     threshold = None
 
 
-KINDS = {"json": JsonFile, "lines": JsonLines, "tree": Tree, "microdbx": Microdbx, "kvstore": KvStore, "ours": Ours, "rhythm": Rhythm, "region": Region, "region rhythm": RegionRhythm}
+KINDS = {
+    "json": JsonFile,
+    "lines": JsonLines,
+    "tree": Tree,
+    "microdbx": Microdbx,
+    "kvstore": KvStore,
+    "ours": Ours,
+    "rhythm": Rhythm,
+    "region": Region,
+    "region rhythm": RegionRhythm,
+}
 
 
 def us(function, *args):
@@ -223,7 +233,16 @@ def main(kind, n, source, place):
     o, _ = us(store.reopen)
     gc.collect()
     gc.collect()
-    out = {"bench": "alternatives", "kind": kind, "n": n, "data": source, "what": store.name, "put_us": round(t / n, 1), "open_us": o, "ram": gc.mem_alloc() - before}
+    out = {
+        "bench": "alternatives",
+        "kind": kind,
+        "n": n,
+        "data": source,
+        "what": store.name,
+        "put_us": round(t / n, 1),
+        "open_us": o,
+        "ram": gc.mem_alloc() - before,
+    }
     g, found = us(store.get, "k%06d" % (n // 2))
     if found is None:
         out["what"] += " (found nothing after it was opened again)"

@@ -50,7 +50,12 @@ for medium in ("ram", "region"):
     if medium == "region":
         timed("region flush of 5", lambda i: (db.put_batch([("k%03d" % (i + k), FLAT) for k in range(5)]), db.flush()), 5)
         fill(db)
-    for name, q in (("equality", {"g": 3}), ("range", {"n": {"$gt": 50}}), ("regex", {"text": {"$regex": "1$"}}), ("or", {"$or": [{"n": 3}, {"g": 1}]})):
+    for name, q in (
+        ("equality", {"g": 3}),
+        ("range", {"n": {"$gt": 50}}),
+        ("regex", {"text": {"$regex": "1$"}}),
+        ("or", {"$or": [{"n": 3}, {"g": 1}]}),
+    ):
         timed("%s query %s of %d" % (medium, name, N), lambda i: db.query(q), 3)
     timed("%s count of %d" % (medium, N), lambda i: db.count({}), 3)
     db.create_index("n")

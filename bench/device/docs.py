@@ -6,7 +6,14 @@ ROOMS = ("kitchen", "attic", "cellar", "garden", "garage")
 def synthetic(n):
     """n documents of about 80 bytes of JSON; fifty, again and again, so that the heap holds the database and not its source."""
     base = [
-        {"sensor": "s%02d" % (i % 50), "room": ROOMS[i % 5], "n": i * 2 % 100, "temp": (i * 37 % 400) / 10, "hum": i * 7 % 100, "ok": i % 3 == 0}
+        {
+            "sensor": "s%02d" % (i % 50),
+            "room": ROOMS[i % 5],
+            "n": i * 2 % 100,
+            "temp": (i * 37 % 400) / 10,
+            "hum": i * 7 % 100,
+            "ok": i % 3 == 0,
+        }
         for i in range(min(n, 50))
     ]
     return [base[i % 50] for i in range(n)]

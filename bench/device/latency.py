@@ -33,7 +33,9 @@ async def measure(medium, n, source):
             os.remove("latency.db")
         except OSError:
             pass
-    where = {"ram": {}, "file": {"filename": "latency.db", "in_memory": False}, "region": {"filename": "flash:", "in_memory": False}}[medium]
+    where = {"ram": {}, "file": {"filename": "latency.db", "in_memory": False}, "region": {"filename": "flash:", "in_memory": False}}[
+        medium
+    ]
     task = asyncio.create_task(control())
 
     async def write():
@@ -78,7 +80,18 @@ async def measure(medium, n, source):
             worst = 0
             await work()
             await asyncio.sleep_ms(20)
-            print(json.dumps({"bench": "latency", "medium": medium, "work": name, "n": n, "data": source.split("/")[-1], "stall_ms": round(worst / 1000, 1)}))
+            print(
+                json.dumps(
+                    {
+                        "bench": "latency",
+                        "medium": medium,
+                        "work": name,
+                        "n": n,
+                        "data": source.split("/")[-1],
+                        "stall_ms": round(worst / 1000, 1),
+                    }
+                )
+            )
     task.cancel()
 
 

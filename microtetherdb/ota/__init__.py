@@ -1,12 +1,12 @@
 """Update over the air: download, verify, install, and after the restart confirm or roll back (SPEC.md, section 9).
 
-    import asyncio
-    from microtetherdb import ota
+import asyncio
+from microtetherdb import ota
 
-    ota.confirm("microtether.db")        # at every start: ends the trial of a fresh image
-    up = ota.Updater()
-    asyncio.run(up.update("http://host/RPI_PICO.json"))
-    up.restart()
+ota.confirm("microtether.db")        # at every start: ends the trial of a fresh image
+up = ota.Updater()
+asyncio.run(up.update("http://host/RPI_PICO.json"))
+up.restart()
 """
 
 from .errors import *

@@ -71,8 +71,7 @@ async def verify(key, message, signature):
     if len(key) != 64 or len(signature) != 64:
         return False
     x, y, r, s, e = [
-        int.from_bytes(raw, "big")
-        for raw in (key[:32], key[32:], signature[:32], signature[32:], hashlib.sha256(message).digest())
+        int.from_bytes(raw, "big") for raw in (key[:32], key[32:], signature[:32], signature[32:], hashlib.sha256(message).digest())
     ]
     m = _P
     if x >= m or y >= m or (x * (x * x - 3) + _B - y * y) % m or not 0 < r < _N or not 0 < s < _N:

@@ -156,5 +156,3 @@ async def request(url, offset, ssl, headers):
             raise SourceError(status)
         url = refer(url, there)
     raise SourceError("redirects")
-
-

@@ -85,9 +85,7 @@ class Source:
         if self._url:
             from .http import request
 
-            self._stream, start = await asyncio.wait_for_ms(
-                request(where, offset, self._ssl, self._headers), self._left(self._timeout)
-            )
+            self._stream, start = await asyncio.wait_for_ms(request(where, offset, self._ssl, self._headers), self._left(self._timeout))
         elif isinstance(where, str):
             self._stream = open(where, "rb")
             start = self._stream.seek(offset)

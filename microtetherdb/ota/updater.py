@@ -43,9 +43,7 @@ class Updater:
 
     _busy = False  # of the class: there is one target slot
 
-    def __init__(
-        self, slot=None, board=None, variant=None, key=None, security=None, journal="ota.json", allow_unsigned=False, **source
-    ):
+    def __init__(self, slot=None, board=None, variant=None, key=None, security=None, journal="ota.json", allow_unsigned=False, **source):
         try:
             import _mtdb_board as b
         except ImportError:

@@ -77,7 +77,13 @@ def name(n):
 
 def content(n, i):
     kind = i % 13
-    size = random.randint(0, 40) if kind < 9 else HALF - len(name(n)) - 1 - random.getrandbits(2) if kind < 12 else random.randint(HALF, 3 * PAGE)
+    size = (
+        random.randint(0, 40)
+        if kind < 9
+        else HALF - len(name(n)) - 1 - random.getrandbits(2)
+        if kind < 12
+        else random.randint(HALF, 3 * PAGE)
+    )
     if STOCK and size + len(name(n)) == HALF:
         size += 1
     return bytes([i & 255]) * size

@@ -21,5 +21,9 @@ else:
     gc.collect()
     print("free", gc.mem_free())
     assert gc.mem_free() < 21000
-    print(sum(1 for d in db.find({"n": {"$gte": 50}})), len(list(db.find({}, sort="-temp", limit=20))), db.count({"sensor": "s01", "ok": False}))
+    print(
+        sum(1 for d in db.find({"n": {"$gte": 50}})),
+        len(list(db.find({}, sort="-temp", limit=20))),
+        db.count({"sensor": "s01", "ok": False}),
+    )
 db.close()

@@ -34,7 +34,9 @@ BAD_DATA = [
 ]  # fmt: skip
 BAD_JSON = BAD_DATA
 BAD_DATA = BAD_JSON + [(E, {"_tags": v}) for v in (5, "x", [5], [""], ["t" * 129], {"a": 1}, [["x"]], None)]
-BAD_TTL = [(T, v) for v in ("5", b"5", [5], (5,), {}, True, False, Thing(), len)] + [(V, v) for v in (-1, -0.001, NAN, INF, -INF, 1 << 29 | 1, 1 << 40, 1e30)]
+BAD_TTL = [(T, v) for v in ("5", b"5", [5], (5,), {}, True, False, Thing(), len)] + [
+    (V, v) for v in (-1, -0.001, NAN, INF, -INF, 1 << 29 | 1, 1 << 40, 1e30)
+]
 BAD_TAGS = [(T, v) for v in (5, 1.5, "x", b"x", {"x": 1}, {"x"}, True, Thing(), [5], [None], ["x", b"y"], [["x"]], ("x", 5))] + [
     (V, v) for v in ([""], ["x", ""], ["t" * 129], ["ä" * 65], ["t" * 9000], ["t%d" % i + "t" * 120 for i in range(70)])
 ]
@@ -106,15 +108,30 @@ TABLE = [
     ("items(prefix)", "prefix", lambda db, v: db.items(prefix=v), BAD_BOUND),
     ("put_batch(items)", "items", lambda db, v: db.put_batch(v), [(T, v) for v in (None, 5, "x", b"x", {"a": 1}, {1}, True, Thing())]),
     ("put_batch([.. bad])", "items[1]", lambda db, v: db.put_batch([DOC, v, DOC]), BAD_DATA),
-    ("put_batch([(bad key)])", "items[2]", lambda db, v: db.put_batch([DOC, ("a", {"n": 9}), (v, DOC)]), [i for i in BAD_KEY if isinstance(i[1], str)]),
+    (
+        "put_batch([(bad key)])",
+        "items[2]",
+        lambda db, v: db.put_batch([DOC, ("a", {"n": 9}), (v, DOC)]),
+        [i for i in BAD_KEY if isinstance(i[1], str)],
+    ),
     ("put_batch(ttls)", "ttls", lambda db, v: db.put_batch([DOC, DOC], v), [i for i in BAD_TTL if not isinstance(i[1], (list, tuple))]),
     ("put_batch(ttls=[])", "ttls", lambda db, v: db.put_batch([DOC, DOC], [1, v]), BAD_TTL),
     ("put_batch(ttls=[])", "items[1]", lambda db, v: db.put_batch([DOC, DOC], [1, v]), BAD_TTL),
     ("put_batch(ttls) count", "ttls", lambda db, v: db.put_batch([DOC, DOC], v), [(V, v) for v in ([], [1], [1, 2, 3], (1,))]),
     ("put_batch(tags)", "tags", lambda db, v: db.put_batch([DOC, DOC], None, v), [(E, v) for _, v in BAD_TAGS[:-1]]),
     ("put_batch(tags) count", "tags", lambda db, v: db.put_batch([DOC, DOC], None, v), [(V, v) for v in ([["x"]], [["x"], None, ["y"]])]),
-    ("put_batch(tags=[])", "tags", lambda db, v: db.put_batch([DOC, DOC], None, [["x"], v]), [i for i in BAD_TAGS[:-1] if not isinstance(i[1], str)]),
-    ("put_batch(tags=[])", "items[1]", lambda db, v: db.put_batch([DOC, DOC], None, [["x"], v]), [i for i in BAD_TAGS if not isinstance(i[1], str)]),
+    (
+        "put_batch(tags=[])",
+        "tags",
+        lambda db, v: db.put_batch([DOC, DOC], None, [["x"], v]),
+        [i for i in BAD_TAGS[:-1] if not isinstance(i[1], str)],
+    ),
+    (
+        "put_batch(tags=[])",
+        "items[1]",
+        lambda db, v: db.put_batch([DOC, DOC], None, [["x"], v]),
+        [i for i in BAD_TAGS if not isinstance(i[1], str)],
+    ),
     ("delete_batch", "keys", lambda db, v: db.delete_batch(v), [(T, v) for v in (None, 5, "a", b"a", bytearray(b"a"), True, 1.5, Thing())]),
     ("delete_batch([bad])", "keys[1]", lambda db, v: db.delete_batch(["a", v]), BAD_KEY + [(T, None)]),
     ("query(q)", "", lambda db, v: db.query(v), BAD_FILTER),
@@ -228,7 +245,13 @@ for name, bad in CONSTRUCTOR.items():
     for kind, value in bad:
         attempt("MicroTetherDB(%s=)" % name, name, lambda v: MicroTetherDB(**{name: v}).close(), kind, value)
         if name != "filename" or isinstance(value, str):
-            attempt("MicroTetherDB(%s=), file" % name, name, lambda v: MicroTetherDB(**dict({"filename": "bad.db", "in_memory": False}, **{name: v})).close(), kind, value)
+            attempt(
+                "MicroTetherDB(%s=), file" % name,
+                name,
+                lambda v: MicroTetherDB(**dict({"filename": "bad.db", "in_memory": False}, **{name: v})).close(),
+                kind,
+                value,
+            )
         assert "bad.db" not in os.listdir("."), (name, short(value))
 attempt("MicroTetherDB", "wrong", lambda v: MicroTetherDB(wrong=v), TypeError, 1)
 attempt("MicroTetherDB", "filename", lambda v: MicroTetherDB("a", filename=v), TypeError, "a")

@@ -38,7 +38,20 @@ def close(a, b):
 for wall in (820000000, 1000):  # a clock that is set, and one that never was
     for persistent in (False, True):
         for drift in (0, 2, -2):
-            for gap in (1, 86399, 6 * DAY, 6.3 * DAY, 7 * DAY, 12.4 * DAY, PERIOD / 1000, 12.5 * DAY, 20 * DAY, 25 * DAY, 60 * DAY, 90 * DAY):
+            for gap in (
+                1,
+                86399,
+                6 * DAY,
+                6.3 * DAY,
+                7 * DAY,
+                12.4 * DAY,
+                PERIOD / 1000,
+                12.5 * DAY,
+                20 * DAY,
+                25 * DAY,
+                60 * DAY,
+                90 * DAY,
+            ):
                 t = clock.time = Time(wall, drift)
                 c = clock.Clock(persistent)
                 stamp = c.stamp(100 * DAY)

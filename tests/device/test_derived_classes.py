@@ -27,7 +27,19 @@ class L(list):
 
 
 db = MicroTetherDB(ram_percentage=30)
-BAD = [P(1, 2), {"a": P(1, 2)}, {"a": [P(1, 2)]}, {S("f"): 1}, {"a": {S("f"): 1}}, {"a": S("x")}, {"a": T("x")}, [S("x")], {"a": D()}, {"a": L()}, D(a=1)]
+BAD = [
+    P(1, 2),
+    {"a": P(1, 2)},
+    {"a": [P(1, 2)]},
+    {S("f"): 1},
+    {"a": {S("f"): 1}},
+    {"a": S("x")},
+    {"a": T("x")},
+    [S("x")],
+    {"a": D()},
+    {"a": L()},
+    D(a=1),
+]
 HALVES = [{"a": "\ud800"}, {"a": ["x\udfff"]}, {"\ud83d": 1}, "\ud800", {"a": {"b": "\udc00"}}]
 calls = (
     lambda d: db.put("k", d),
@@ -60,7 +72,13 @@ for tags in ([S("t")], [P(1, 2)], L(["a"]), P("a", "b"), ["\ud800"]):
 assert db.check()["ok"] and db["k"] == {"good": 1}
 
 # all that is alike and whole is kept
-for good in ({"a": (1, [2])}, OrderedDict((("z", 1), ("a", 2))), {"k": "\ud7ff\ue000\uc740"}, {"k": "한글"}, [True, None, 1.5, "\xed\xa0\x80"]):
+for good in (
+    {"a": (1, [2])},
+    OrderedDict((("z", 1), ("a", 2))),
+    {"k": "\ud7ff\ue000\uc740"},
+    {"k": "한글"},
+    [True, None, 1.5, "\xed\xa0\x80"],
+):
     db.put("g", good)
     again = db["g"]
     assert again == (list(good) if isinstance(good, list) else {k: [1, [2]] if v == (1, [2]) else v for k, v in good.items()}), again

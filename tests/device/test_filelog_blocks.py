@@ -29,7 +29,6 @@ for block in (4096, 2048):
     vfs.umount("/blocks")
 
 
-
 def put(db, i):
     db.put("%08x" % (i * 2654435761 & 0x3FFFFFFF), {"id": i, "name": "sensor-%d" % (i % 50), "place": "north-west"})
 

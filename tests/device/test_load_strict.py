@@ -57,7 +57,7 @@ with MicroTetherDB(ram_percentage=40) as db:
         '{"_id":"d","data":"%s"}' % ("x" * 8190),
     ]  # fmt: skip
     assert db.load(io.StringIO("".join(lines))) == 5
-    assert db["a"] == [1, -0.5e-3, "\u00e9\U0001f600\\\"/\n", {}] and db.get("b", 1) is None and db["d"] == "x" * 8190
+    assert db["a"] == [1, -0.5e-3, '\u00e9\U0001f600\\"/\n', {}] and db.get("b", 1) is None and db["d"] == "x" * 8190
     assert db["k" * 128] == "\u00e9" * 2730 and 49 < db.ttl("c") <= 50 and len(db.query({"tags": "t"})) == 1
     assert b'{"z":1,"y":2,"x":3,"w":{"v":1,"u":2},"_tags":["t"]}' in db._store.get("c")
 

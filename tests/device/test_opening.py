@@ -26,8 +26,18 @@ with MicroTetherDB() as db:
     db.put("a", 1)
     assert "RAM" in repr(db)
 db.close()
-for f in (lambda: db.get("a"), lambda: db.put(1), lambda: db.delete("a"), lambda: len(db), lambda: db.keys(),
-          lambda: db.flush(), lambda: db.stats(), lambda: db.put_batch([1]), lambda: "a" in db, db.__enter__):
+for f in (
+    lambda: db.get("a"),
+    lambda: db.put(1),
+    lambda: db.delete("a"),
+    lambda: len(db),
+    lambda: db.keys(),
+    lambda: db.flush(),
+    lambda: db.stats(),
+    lambda: db.put_batch([1]),
+    lambda: "a" in db,
+    db.__enter__,
+):
     raises(DBClosed, "closed", f)
 assert "closed" in repr(db)
 
@@ -79,6 +89,7 @@ said = []
 microtetherdb.on_warning, old = said.append, microtetherdb.on_warning
 import gc
 from microtetherdb import opening
+
 opening._MIN_QUOTA = 1 << 30
 db = MicroTetherDB("fall.db")
 assert len(said) == 1 and "fall.db" in said[0], said

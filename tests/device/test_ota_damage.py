@@ -13,9 +13,7 @@ from microtetherdb.ota.slot_file import FileSlot
 ROOT = "/tmp/mtdb-ota-damage-%d" % id(ota)
 os.mkdir(ROOT)
 JOURNAL = ROOT + "/ota.json"
-FULL = {
-    "download": ["ab" * 32, 65536], "trial": ["3}", 5, 0, True], "failed": ["1}", "2\"}"], "version": "2", "security": 4
-}
+FULL = {"download": ["ab" * 32, 65536], "trial": ["3}", 5, 0, True], "failed": ["1}", '2"}'], "version": "2", "security": 4}
 STATE = '{"boot": 0, "states": ["valid", "empty"]}'
 
 
@@ -98,14 +96,51 @@ print(seen, "damaged journals")
 assert seen > 3000
 
 # wrong types, whole texts: an error or what it says
-ODD = (None, True, 0, -1, 1.5, "", "x", [], [1], {}, {"a": 1}, ["x"], ["x", "y"], [None, None], ["x", -1, 0, True], ["x", "y", 0, 1], [[], {}], 1 << 40)
+ODD = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    "",
+    "x",
+    [],
+    [1],
+    {},
+    {"a": 1},
+    ["x"],
+    ["x", "y"],
+    [None, None],
+    ["x", -1, 0, True],
+    ["x", "y", 0, 1],
+    [[], {}],
+    1 << 40,
+)
 for name in FULL:
     for odd in ODD:
         clear()
         save(JOURNAL, dict(list(FULL.items()) + [(name, odd)]))
         found = look()
         assert isinstance(found, (ota.BadState, ota.OldSecurity)) or found >= 4, (name, odd, found)
-for text in ("null", "[]", "5", '"x"', "[[]]", "[{}]", '[["failed", []]]', "", " ", "\xff", "{", "}", "{}{}", "{} {}", "{},{}", "{}]", "nan"):
+for text in (
+    "null",
+    "[]",
+    "5",
+    '"x"',
+    "[[]]",
+    "[{}]",
+    '[["failed", []]]',
+    "",
+    " ",
+    "\xff",
+    "{",
+    "}",
+    "{}{}",
+    "{} {}",
+    "{},{}",
+    "{}]",
+    "nan",
+):
     clear()
     put(JOURNAL, text.encode() if text != "\xff" else b"\xff")
     assert isinstance(look(), ota.BadState), text
@@ -114,9 +149,18 @@ os.mkdir(JOURNAL)  # cannot be read
 assert isinstance(look(), ota.BadState)
 os.rmdir(JOURNAL)
 for state in (
-    [], {"boot": 0}, {"states": ["valid", "empty"]}, {"boot": 2, "states": ["valid", "empty"]}, {"boot": -1, "states": ["valid", "empty"]},
-    {"boot": True, "states": ["valid", "empty"]}, {"boot": "0", "states": ["valid", "empty"]}, {"boot": 0, "states": ["valid"]},
-    {"boot": 0, "states": ["valid", "odd"]}, {"boot": 0, "states": "ab"}, {"boot": 0, "states": {"0": 1, "1": 2}}, {"boot": 0, "states": [[], None]},
+    [],
+    {"boot": 0},
+    {"states": ["valid", "empty"]},
+    {"boot": 2, "states": ["valid", "empty"]},
+    {"boot": -1, "states": ["valid", "empty"]},
+    {"boot": True, "states": ["valid", "empty"]},
+    {"boot": "0", "states": ["valid", "empty"]},
+    {"boot": 0, "states": ["valid"]},
+    {"boot": 0, "states": ["valid", "odd"]},
+    {"boot": 0, "states": "ab"},
+    {"boot": 0, "states": {"0": 1, "1": 2}},
+    {"boot": 0, "states": [[], None]},
 ):
     clear()
     put(ROOT + "/state", json.dumps(state))
@@ -124,7 +168,17 @@ for state in (
 clear()
 
 # the manifest: every prefix, and every type in every member
-M = {"board": "UNIX", "variant": "", "version": "1}", "security": 4, "size": 9, "sha256": "0" * 64, "updater": 1, "file": "i}", "signature": "}"}
+M = {
+    "board": "UNIX",
+    "variant": "",
+    "version": "1}",
+    "security": 4,
+    "size": 9,
+    "sha256": "0" * 64,
+    "updater": 1,
+    "file": "i}",
+    "signature": "}",
+}
 text = json.dumps(M)
 
 
@@ -146,7 +200,9 @@ for name in M:
         put(ROOT + "/m.json", json.dumps(m))
         found = check(ROOT + "/m.json")
         # unsigned here: the signature is not looked at
-        assert isinstance(found, (ota.BadManifest, ota.WrongBoard, ota.UpdaterTooOld, ota.TooLarge)) or name != "file" or odd in ("", "x"), (m, found)
+        assert (
+            isinstance(found, (ota.BadManifest, ota.WrongBoard, ota.UpdaterTooOld, ota.TooLarge)) or name != "file" or odd in ("", "x")
+        ), (m, found)
         if name in ("file", "sha256") and odd not in ("", "x"):
             assert isinstance(found, ota.BadManifest), (name, odd)
         up = ota.Updater(FileSlot(ROOT), board="UNIX", journal=JOURNAL, key="00" * 64)

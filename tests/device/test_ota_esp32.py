@@ -20,9 +20,7 @@ def updater():
 
 
 def manifest(data, version):
-    return {
-        "board": "ESP32_GENERIC", "version": version, "size": len(data), "sha256": hexlify(hashlib.sha256(data).digest()).decode()
-    }
+    return {"board": "ESP32_GENERIC", "version": version, "size": len(data), "sha256": hexlify(hashlib.sha256(data).digest()).decode()}
 
 
 def update(data, version):

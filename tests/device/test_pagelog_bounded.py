@@ -27,7 +27,6 @@ def document():
     return {"id": n, "name": "sensor-%d" % (n % 50), "value": random.getrandbits(14), "unit": "C", "place": "north-west"}
 
 
-
 def fill(share):
     global last
     while True:

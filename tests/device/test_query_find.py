@@ -12,7 +12,11 @@ N = 60
 
 def fill(db):
     for i in range(N):
-        db.put("k%03d" % i, {"i": i, "n": i % 10, "s": "s%d" % (i % 7), "sub": OrderedDict([("x", i), ("y", -i)]), "a": [i % 3, i % 5]}, tags=["t%d" % (i % 4)])
+        db.put(
+            "k%03d" % i,
+            {"i": i, "n": i % 10, "s": "s%d" % (i % 7), "sub": OrderedDict([("x", i), ("y", -i)]), "a": [i % 3, i % 5]},
+            tags=["t%d" % (i % 4)],
+        )
 
 
 def arguments(db):

@@ -55,7 +55,13 @@ for text in ('{"a":%s}' % ("[" * 3000 + "]" * 3000), '{"x":' * 3000 + "1" + "}" 
         raises(QueryError, "stack", db.update_many, {}, '{"%s":{"b":%s}}' % (op, text))
 loop = {}
 loop["a"] = loop
-for call in (db.query, db.count, lambda q: db.query({"a": {"$in": [q]}}), lambda q: db.query({}, fields=q), lambda q: db.update_many({}, {"$pull": q})):
+for call in (
+    db.query,
+    db.count,
+    lambda q: db.query({"a": {"$in": [q]}}),
+    lambda q: db.query({}, fields=q),
+    lambda q: db.update_many({}, {"$pull": q}),
+):
     raises(QueryError, "", call, loop)
 
 # regular expressions that hang or overflow a backtracking matcher
@@ -66,7 +72,12 @@ for pattern in ("(" * 50 + ")" * 50, "a" * 300, "(a{90}){90}", "x{5000}", "\\p{L
     raises(QueryError, "$regex", db.query, {"a": {"$regex": pattern}})
 
 # so does the work that a pattern makes: of compiling, and of a text with more states at a time than can be remembered
-for pattern in ("((((({300}){300}){300}){300}){300})", "(((((){300}){300}){300}){300}){300}", "((((|){5}){300}){300}){300}", "((((a{0}){300}){300}){300}){300}"):
+for pattern in (
+    "((((({300}){300}){300}){300}){300})",
+    "(((((){300}){300}){300}){300}){300}",
+    "((((|){5}){300}){300}){300}",
+    "((((a{0}){300}){300}){300}){300}",
+):
     raises(QueryError, "$regex", db.query, {"a": {"$regex": pattern.replace("({", "(){")}})
 db.put("b", {"a": ("a" * 59 + "b") * 60})
 raises(QueryError, "$regex", db.query, {"a": {"$regex": "(a?){60}a{60}c|^b"}})
@@ -88,7 +99,25 @@ for _ in range(3000):
         db.count({"a": {"$regex": pattern, "$options": random.choice(("", "i", "m", "sx"))}})
     except QueryError as e:
         assert "$regex" in str(e), e
-ATOMS = ("$and", "$or", "$not", "$elemMatch", "$in", "$gt", "$size", "$mod", "$all", "$type", "$regex", "$options", "a", "b.0", "$x", "$limit", "")
+ATOMS = (
+    "$and",
+    "$or",
+    "$not",
+    "$elemMatch",
+    "$in",
+    "$gt",
+    "$size",
+    "$mod",
+    "$all",
+    "$type",
+    "$regex",
+    "$options",
+    "a",
+    "b.0",
+    "$x",
+    "$limit",
+    "",
+)
 
 
 def rubbish(depth):

@@ -9,7 +9,11 @@ from microtetherdb import MicroTetherDB, order
 db = MicroTetherDB()
 db.create_index("n")
 for i in range(60):
-    db.put("k%02d" % i, {"sensor": "s%02d" % (i % 6), "n": i % 10, "temp": i / 4, "city": "Oslo", "ok": i % 3 == 0}, tags=["t%d" % (i % 4)] if i % 5 == 0 else None)
+    db.put(
+        "k%02d" % i,
+        {"sensor": "s%02d" % (i % 6), "n": i % 10, "temp": i / 4, "city": "Oslo", "ok": i % 3 == 0},
+        tags=["t%d" % (i % 4)] if i % 5 == 0 else None,
+    )
 assert [d["temp"] for d in db.query({"sensor": "s03"})] == [0.75 + 1.5 * i for i in range(10)]
 assert db.explain({"n": 3}) == db.explain({"n": 3.0}) and db.explain({"n": 3})["examined"] == 6
 assert [d["n"] for d in db.query({"n": {"$gte": 8}}, sort="-n", limit=7)] == [9] * 6 + [8]

@@ -28,7 +28,9 @@ def promise(db, again):
     raises(TypeError, "ttl", db.put, {"n": 1}, 5, ttl=6)
 
     # values of every JSON kind come back
-    for i, v in enumerate((None, True, False, 0, -1, 1 << 40, 1.5, "", "\u00e4\u20ac", "a\"b\\c\n\t\x01", [], {}, [[1, {"a": None}]], {"x": {"y": [1]}})):
+    for i, v in enumerate(
+        (None, True, False, 0, -1, 1 << 40, 1.5, "", "\u00e4\u20ac", 'a"b\\c\n\t\x01', [], {}, [[1, {"a": None}]], {"x": {"y": [1]}})
+    ):
         db["v%d" % i] = v
         assert db["v%d" % i] == v, v
         assert ("v%d" % i) in db
@@ -171,11 +173,27 @@ os.remove("rw.db")
 
 # a batch of documents of one shape, of several, and one that is bad behind a good one of nearly the same shape
 SHAPES = [
-    {"a": 1, "b": 2.5}, {"b": 1, "a": None}, {"a": 1, "c": 2}, {"c": [1], "d": {"x": 1}}, {"a": 1, "tags": ["x"]}, {"tags": 1, "b": 2}, {}, {},
-    OrderedDict([("a", 1), ("b", 2)]), {"a": True, "b": "x"},
+    {"a": 1, "b": 2.5},
+    {"b": 1, "a": None},
+    {"a": 1, "c": 2},
+    {"c": [1], "d": {"x": 1}},
+    {"a": 1, "tags": ["x"]},
+    {"tags": 1, "b": 2},
+    {},
+    {},
+    OrderedDict([("a", 1), ("b", 2)]),
+    {"a": True, "b": "x"},
 ]
 NAN = float("nan")
-BAD = [{"a": NAN, "b": 1}, {"a": 1, "b": NAN}, {"a": b"x", "b": 1}, {"a": object(), "b": 1}, {1: 1, 2: 2}, {"a": 1, 2: 2}, {"a": 1, "b": {"c": NAN}}]
+BAD = [
+    {"a": NAN, "b": 1},
+    {"a": 1, "b": NAN},
+    {"a": b"x", "b": 1},
+    {"a": object(), "b": 1},
+    {1: 1, 2: 2},
+    {"a": 1, 2: 2},
+    {"a": 1, "b": {"c": NAN}},
+]
 for where in ({}, {"filename": "shapes.db", "in_memory": False}):
     with MicroTetherDB(**where) as db:
         made = db.put_batch(SHAPES)

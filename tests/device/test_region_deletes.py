@@ -22,7 +22,12 @@ def filled(blocks, tagged):
         while True:
             if n % 40 == 0:
                 db._fixed = db._next = 1 << 20  # from here on only compaction commits
-            db.put("k%04d" % (n * 7919 % 10000), {"n": n, "city": "Oslo", "pad": "p" * (n % 300)}, 50 if n % 30 == 9 else None, ["even"] if tagged and n % 2 else None)
+            db.put(
+                "k%04d" % (n * 7919 % 10000),
+                {"n": n, "city": "Oslo", "pad": "p" * (n % 300)},
+                50 if n % 30 == 9 else None,
+                ["even"] if tagged and n % 2 else None,
+            )
             n += 1
             if n % 15 == 0:
                 cuts = cuts[-6:] + [list(flash.data)]

@@ -100,7 +100,22 @@ for bad in ((), ("a",), ("a", DOC, 60), ("a", DOC, 60, ["t"]), (1, DOC), (None, 
 assert len(db) == 0
 
 # the name in an error is the one that was called
-for name in ("dump", "check", "backup", "cleanup", "count", "create_index", "drop_index", "delete_many", "update_many", "query", "find", "update", "stats", "load"):
+for name in (
+    "dump",
+    "check",
+    "backup",
+    "cleanup",
+    "count",
+    "create_index",
+    "drop_index",
+    "delete_many",
+    "update_many",
+    "query",
+    "find",
+    "update",
+    "stats",
+    "load",
+):
     for suffix in ("", "_async"):
         if name + suffix in METHODS:
             e = raises(TypeError, "", lambda: getattr(db, name + suffix)(*[io.StringIO()] * 9).send(None))

@@ -106,6 +106,7 @@ for loop in (False, True):
     heap = db._expiry._heap
     assert len(heap) == 30 and db.stats()["ttls"] == 21
     if loop:
+
         async def wait():
             from microtetherdb import task
 

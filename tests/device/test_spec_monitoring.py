@@ -154,7 +154,9 @@ class _mtdb_board:
 real = sys.modules.get("_mtdb_board")
 sys.modules["_mtdb_board"] = _mtdb_board
 d = microtetherdb.defaults
-assert d["filename"] == PATH and d.source("filename") == "TESTBOARD" and d["lock_timeout"] == 0.25 and d.source("ram_percentage") == "built in"
+assert (
+    d["filename"] == PATH and d.source("filename") == "TESTBOARD" and d["lock_timeout"] == 0.25 and d.source("ram_percentage") == "built in"
+)
 assert "TESTBOARD" in repr(d) and len(list(d)) == 13
 raises(KeyError, "nothing", lambda: d["nothing"])
 with MicroTetherDB() as db:

@@ -130,8 +130,17 @@ assert change == kept  # the caller's objects are never modified
 # an error names the place and the type, and prints nothing of what is stored
 db.put("secret", {"s": "secret" * 1000, "d": {"s": "secret" * 10}, "l": ["secret"], "n": 5, "o": {"secret": 1}})
 CHANGES = [{op: {path: 1}} for op in ("$inc", "$mul", "$push", "$pull", "$addToSet") for path in ("s", "d", "o", "d.s", "l.0")]
-CHANGES += [{op: {path + ".x": 1}} for op in ("$inc", "$min", "$max", "$push", "$pull", "$addToSet", "$set") for path in ("s", "d.s", "l.0")]
-CHANGES += [{"$rename": {"s.x": "z"}}, {"$rename": {"n": "s.x"}}, {"$rename": {"l.0": "z"}}, {"$rename": {"d.s.x": "z"}}, {"$set": {"l.x": 1}}, {"$set": {"s.x.y": 1}}]
+CHANGES += [
+    {op: {path + ".x": 1}} for op in ("$inc", "$min", "$max", "$push", "$pull", "$addToSet", "$set") for path in ("s", "d.s", "l.0")
+]
+CHANGES += [
+    {"$rename": {"s.x": "z"}},
+    {"$rename": {"n": "s.x"}},
+    {"$rename": {"l.0": "z"}},
+    {"$rename": {"d.s.x": "z"}},
+    {"$set": {"l.x": 1}},
+    {"$set": {"s.x.y": 1}},
+]
 for change in CHANGES:
     before = db._store.get("secret")
     e = raises(QueryError, list(change)[0], db.update, "secret", change)

@@ -15,7 +15,7 @@ BLOCKS = 64
 Y2000 = 600  # seconds since 2000: a clock that was not set yet
 MADE = 26 * 365 * 86400  # when NTP answered
 OPENED = MADE + 5 * 86400  # when the files are read
-TEXT = "quote \" backslash \\ line\n tab\t \x01 ä € \U0001f600"
+TEXT = 'quote " backslash \\ line\n tab\t \x01 ä € \U0001f600'
 DOCUMENTS = {
     "text": TEXT, "none": None, "true": True, "false": False, "zero": 0, "negative": -12345, "big": 1 << 40, "float": 1.25, "list": [1, [2, {"a": None}], ""],
     "empty list": [], "empty": {}, "nested": {"a": {"b": [{"c": TEXT}]}}, "large": "x" * 8190, "page": {"p": "y" * 500}, "size that kills": {"p": "z" * 211},
@@ -80,7 +80,9 @@ def compare(db):
         assert -200 < left < 200, (key, left)
     assert db.ttl("text") is None and db.ttl(made[0]) is None and "gone" not in db
     assert db.indexes() == ["city", "n"] and db.explain({"city": "Wien"})["index"] == "city"
-    assert sorted(k for k, _ in db.query({"city": "Wien"}, keys=True)) == sorted(k for k in found if isinstance(found[k], dict) and found[k].get("city") == "Wien")
+    assert sorted(k for k, _ in db.query({"city": "Wien"}, keys=True)) == sorted(
+        k for k in found if isinstance(found[k], dict) and found[k].get("city") == "Wien"
+    )
     assert db.count({"n": {"$gte": 58}}) == 3 and db.count({"tags": "even"}) == 25 and db.count({"tags": "bare"}) == 1
     # and it goes on
     new = db.put({"generated": 3})

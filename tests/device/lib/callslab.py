@@ -162,7 +162,11 @@ def sound(db, lab, where, clean=True):
         assert COPY + part not in os.listdir(), "%s: %s is left" % (where, COPY + part)
     for key, low in (("n", 4), ("m", 0)):
         hits = sorted(k for k, _ in db.query({key: {"$gte": low}}, keys=True))
-        scan = sorted(k for k, d in db.items() if any(isinstance(e, int) and e >= low for e in (d.get(key) if isinstance(d.get(key), list) else [d.get(key)])))
+        scan = sorted(
+            k
+            for k, d in db.items()
+            if any(isinstance(e, int) and e >= low for e in (d.get(key) if isinstance(d.get(key), list) else [d.get(key)]))
+        )
         assert hits == scan, "%s: by index %r, by a scan %r" % (where, hits, scan)
     assert sorted(k for k, _ in db.query({"tags": "tag"}, keys=True)) == sorted(k for k, d in db.items() if "_tags" in d), where
 

@@ -78,7 +78,10 @@ def sound(db, medium, before, after, many, where):
         assert index.ready and not index.builders, "%s: the index on %s is being built" % (where, index.path)
     found = content(db)
     good = within(found, before, after) if many else found in (before, after)
-    assert good, "%s: neither before nor after, but %r" % (where, [k for k in set(list(found) + list(before)) if found.get(k) != before.get(k)])
+    assert good, "%s: neither before nor after, but %r" % (
+        where,
+        [k for k in set(list(found) + list(before)) if found.get(k) != before.get(k)],
+    )
     assert len(db) == len(found), "%s: %d records counted, %d there" % (where, len(db), len(found))
     report = db.check()
     assert report["ok"], "%s: %r" % (where, report)

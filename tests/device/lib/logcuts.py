@@ -6,6 +6,7 @@ import btree
 from cutlab import Lab
 from microtetherdb import pagelog
 
+
 def _open(target):
     log = pagelog.open(target, 512, retry_delay=0)
     tree = btree.open(log, pagesize=512, cachesize=32)

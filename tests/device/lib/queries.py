@@ -8,8 +8,8 @@ SCALARS = (
     "x" * 60 + "y", "a\0b",
 )  # fmt: skip
 _COMMON = (7, 1, 70, 5.5, 1000000, True, "a")
-NAMES = ("n", "s", "a", "b", "x\"n", "tags")
-PATHS = ("n", "s", "a", "b", "a.n", "a.b", "b.n", "a.0", "a.1.n", "n.0", "x\"n", "tags", "a.tags")
+NAMES = ("n", "s", "a", "b", 'x"n', "tags")
+PATHS = ("n", "s", "a", "b", "a.n", "a.b", "b.n", "a.0", "a.1.n", "n.0", 'x"n', "tags", "a.tags")
 
 
 def value(depth=0):
@@ -56,7 +56,7 @@ def condition():
     if r == 10:
         return {"$all": [_operand() for _ in range(random.randrange(1, 3))]}
     if r == 11:
-        return {"$regex": random.choice(("^a", "b", "^x{3}", "x+y", "n\"", "^$", "^null|7", "e\\\\s"))}
+        return {"$regex": random.choice(("^a", "b", "^x{3}", "x+y", 'n"', "^$", "^null|7", "e\\\\s"))}
     if r == 12:
         return {"$contains": random.choice(SCALARS)}
     return {"$not": {"$gt": _number()}}

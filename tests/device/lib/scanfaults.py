@@ -73,7 +73,13 @@ READ = (
     ("read", OSError(5)), ("write", OSError(5)), ("broken", OSError(5)), ("read", DBCorrupt("damaged")), ("write", MemoryError()),
     ("broken", MemoryError()), ("read", MemoryError()), ("write", DBFull("full")),
 )  # fmt: skip
-CHANGE = READ + (("step", OSError(5)), ("commit", OSError(5)), ("step", MemoryError()), ("commit", MemoryError()), ("commit", DBFull("full")))
+CHANGE = READ + (
+    ("step", OSError(5)),
+    ("commit", OSError(5)),
+    ("step", MemoryError()),
+    ("commit", MemoryError()),
+    ("commit", DBFull("full")),
+)
 IN_RAM = (("read", MemoryError()), ("write", MemoryError()))
 
 
