@@ -13,11 +13,25 @@ with open("microtetherdb/__init__.py") as f:
         license="MIT",
     )
 
-files = [
+files = sorted(
     os.path.relpath(os.path.join(folder, name), "microtetherdb")
     for folder, _, names in os.walk("microtetherdb")
     for name in names
     if name.endswith(".py")
-]
-package("microtetherdb", files=sorted(set(files) - set(options.without)), opt=options.opt)
+)
+files = [name for name in files if name not in options.without]
+package("microtetherdb", files=files, opt=options.opt)
+
+# MicroPython enters the full name of each module that it loads in its table of names, in RAM (1.1 KB), unless the firmware
+# has it there: this module, which nobody loads, brings them along.
+names = os.path.join("build", "manifest")
+os.makedirs(os.path.join(names, "microtetherdb"), exist_ok=True)
+modules = [name[:-3].replace("/", ".").replace(".__init__", "") for name in files if name != "__init__.py"]
+text = "".join("import microtetherdb.%s\n" % name for name in modules)
+path = os.path.join(names, "microtetherdb", "names.py")
+if not os.path.exists(path) or open(path).read() != text:
+    with open(path, "w") as f:
+        f.write(text)
+package("microtetherdb", files=["names.py"], base_path=names, opt=options.opt)
+
 include("$(MPY_DIR)/extmod/asyncio")

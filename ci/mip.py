@@ -21,8 +21,6 @@ def make():
     shutil.rmtree(out, ignore_errors=True)
     urls = []
     for source in sorted((ROOT / "microtetherdb").rglob("*.py")):
-        if source.name == "names.py":  # for firmware images only
-            continue
         name = source.relative_to(ROOT)
         target = out / name.with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -30,8 +30,8 @@ def __getattr__(name):
         return module("methods").preload
     if name == "QueryError" or name.startswith("DB"):
         return getattr(module("errors"), name)
-    if name and "." not in name and name != "names":
-        # MicroPython also asks here for a submodule that is not loaded yet (`from . import x`).
+    if name >= "a" and "." not in name and "/" not in name and name != "names":
+        # MicroPython also asks here for a submodule that is not loaded yet (`from . import x`), and `dir()` for any name.
         try:
             return module(name)
         except ImportError as e:

@@ -1,8 +1,8 @@
 """Arguments in the less common forms, and their errors."""
 
-from . import keys
-from .clock import MAX_TTL
-from .encoder import check_tags, encode, put_record
+from .records import keys
+from .records.clock import MAX_TTL
+from .records.encoder import check_tags, encode
 
 # built-ins found by hash, see database.py
 bool = bool
@@ -29,7 +29,19 @@ def put(db, args, kw):
         check_tags(tags)
     ttl = check_ttl(kw.get("ttl"))
     raw = encode(data, tags, None if ttl is None else db._clock.stamp(ttl))
-    return put_record(db, key, raw_key, raw)
+    return _store(db, key, raw_key, raw)
+
+
+def put_document(db, key, data):
+    """As `MicroTetherDB.put(key, data)`, for any key (None: a new one) and document."""
+    return _store(db, key, None if key is None else keys.stored(key), encode(data))
+
+
+def _store(db, key, raw_key, raw):
+    if raw[0] < 8 or b'tags":' in raw:
+        db._linked = True
+    raw_key = db._put_raw(raw_key, raw)
+    return raw_key if key is None else key
 
 
 def _sort_out(args, kw):

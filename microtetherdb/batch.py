@@ -2,14 +2,18 @@
 
 import json
 
-from . import keys, record
+from micropython import const
+
 from .arguments import check_ttl
-from .changelist import changes, link
-from .encoder import check_tags, encode
-from .keys import stored
-from .lifecycle import count
+from .changelist import changes
 from .loading import module
-from .lock import hold
+from .locking import hold
+from .records import keys, record
+from .records.encoder import check_tags, encode
+from .records.keys import stored
+from .upkeep import count
+
+_SESSION = const(0xFFFFFF)  # see keys.py
 
 len = len  # see database.py: a look-up by hash instead of a search
 tuple = tuple
@@ -83,13 +87,32 @@ def _put_plain(db, made, records, size):
         n = len(records)
         fresh = not made
         if fresh:
-            made = module("session").several(db, n)
+            made = _several(db, n)
         if store.bad:
             store.apply([(made[i].encode(), records[i]) for i in range(n)])
         else:
             store.put_many(made, records, size, fresh)
         count(db, n)
         return made
+
+
+def _several(db, n):
+    # A list of n new keys.
+    out = []
+    while len(out) < n:
+        out.append(keys.generated(db))  # begins a session when one is needed
+        session = db._session
+        first = db._keys_made + 1
+        last = min(_SESSION, first - 1 + n - len(out))
+        made = ["%s%06x" % (session, i) for i in range(first, last + 1)]
+        if made:
+            for _ in db._store.scan(made[0].encode(), made[-1].encode() + b"\0", 1):
+                last = _SESSION  # one is in use: on to the next session
+                made = ()
+                break
+        db._keys_made = last
+        out.extend(made)
+    return out
 
 
 def _put_any(db, items, ttls, tags):
@@ -135,7 +158,7 @@ def _put_any(db, items, ttls, tags):
                 stamps.append((raw_key,) + changes(db, raw_key, old, raw, out))
                 last[raw_key] = raw
                 linked = True
-                link(db)
+                db._linked = True
             else:
                 out.append((raw_key, raw))
         _apply(db, out, stamps)
@@ -179,26 +202,4 @@ def delete_batch(db, keys):
         _apply(db, out, stamps)
         db._deletes += len(wanted)
         count(db, len(wanted))
-        return n
-
-
-def purge(db, key, flag):
-    """Delete every record; returns how many there were. When it fails, all are there still."""
-    if flag is not True:
-        raise TypeError("purge: bool, not " + type(flag).__name__)
-    if key is not None:
-        raise TypeError("delete: key and purge=True exclude each other")
-    with hold(db):
-        n = module("ranges").counted(db)
-        fresh = None
-        changes = []
-        if db._indexes:
-            fresh = module("index").emptied(db._indexes)
-            changes = [fresh[path].catalogue() for path in fresh]
-        expiry = None if db._expiry is None else db._expiry.emptied()
-        db._store.clear(changes)
-        db._indexes = fresh
-        db._expiry = expiry
-        db._deletes += n
-        db._made += n
         return n

@@ -1,15 +1,9 @@
 """What a change of one record means for the whole tree: its index entries and its expiry entry change with it, or nothing does."""
 
-from . import record
 from .loading import module
+from .records import record
 
 _READ = object()
-
-
-def link(db):
-    """From now on a change of a record may concern other entries of the tree."""
-    db._linked = True
-    db._set = lambda key, raw: write(db, key, raw)
 
 
 def write(db, key, raw, old=_READ):
@@ -22,7 +16,7 @@ def write(db, key, raw, old=_READ):
     out = []
     was, new = changes(db, key, old, raw, out)
     if not db._linked and (new is not None or len(out) > 1):
-        link(db)
+        db._linked = True
     store.apply(out)
     if was is not None or new is not None:
         db._expiry.applied(key, was, new)
@@ -32,11 +26,21 @@ def changes(db, key, old, raw, out):
     """Append the changes for one record to a change list; returns its stamps before and after, or None for each."""
     out.append((key, raw))
     if db._indexes or (old is not None and b'tags":' in old) or (raw is not None and b'tags":' in raw):
-        module("index").changes(db, key, old, raw, out)
+        module("query.index_entries").changes(db, key, old, raw, out)
     was = None if old is None else record.stamp(old)
     new = None if raw is None else record.stamp(raw)
     if was is not None or new is not None:
         if db._expiry is None:
-            module("lifecycle").begin_expiry(db)
+            begin_expiry(db)
         db._expiry.changes(key, was, new, out)
     return was, new
+
+
+def begin_expiry(db, store=None):
+    """Set up what finds the records that expire, with the first TTL."""
+    if store is None:
+        store = db._store
+    if store.ram:
+        db._expiry = module("records.ttl_heap").RamExpiry(store)
+    else:
+        db._expiry = module("records.ttl_index").TreeExpiry(store)

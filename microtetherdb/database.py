@@ -6,8 +6,8 @@ ranges, maintenance, backup) is loaded with its first use, so that it costs no R
 
 from json import loads
 
-from . import keys, record
 from .loading import module
+from .records import keys, record
 
 _NO = object()
 
@@ -40,15 +40,17 @@ class MicroTetherDB:
     """
 
     def __init__(self, *args, **kw):
-        module("lifecycle").start(self, args, kw)
+        if self.__class__ is not MicroTetherDB:
+            module("methods").complete(MicroTetherDB)
+        module("opening").start(self, args, kw)
 
     def close(self):
         """Flush, end the background task, close the file. May be called twice."""
         if self._open:
-            module("lifecycle").stop(self)
+            module("closing").stop(self)
 
     def __enter__(self):
-        module("lock").hold(self)
+        module("locking").hold(self)
         return self
 
     def __exit__(self, *_):
@@ -56,17 +58,17 @@ class MicroTetherDB:
 
     async def __aenter__(self):
         self.__enter__()
-        module("task").attach(self)
+        module("background").attach(self)
         return self
 
     async def __aexit__(self, *_):
         t = self._task
         self.close()
         if t is not None:
-            await module("task").ended(t)
+            await module("background").ended(t)
 
     # The lock is taken by `with`, here and by `hold`: Ctrl-C is noticed between two instructions, also between
-    # taking it and a `try` (lock.py). A closed database has a store that raises `DBClosed`.
+    # taking it and a `try` (locking.py). A closed database has a store that raises `DBClosed`.
 
     # Writing
 
@@ -88,35 +90,38 @@ class MicroTetherDB:
 
     def _put(self, key, data):
         if key is not None and (key.__class__ is not str or len(key) > 32 or key < "\x02"):
-            return module("encoder").put(self, key, data)
+            return module("arguments").put_document(self, key, data)
         raw = record.plain(data)
         if raw is None:
-            return module("encoder").put(self, key, data)
+            return module("arguments").put_document(self, key, data)
         return self._put_raw(key, raw)
 
     def _put_raw(self, key, raw):
         if self._lock.locked():
-            module("lock").wait(self)
+            module("locking").wait(self)
         with self._lock:
             if key is None:
                 key = keys.generated(self)
-            self._set(key, raw)  # the store's put, or changelist.write once there are TTLs or indexes
+            if self._linked:
+                module("changelist").write(self, key, raw)
+            else:
+                self._store.put(key, raw)
             self._made += 1
             if self._made >= self._next:
-                self._tick(self)
+                module("upkeep").tick(self)
         return key
 
     def delete(self, key=None, purge=False):
         """Delete a record: returns 1, or 0 if there is none. `purge=True` deletes all: returns how many."""
         if purge is not False:
-            return module("batch").purge(self, key, purge)
+            return module("modify").purge(self, key, purge)
         if key.__class__ is not str or len(key) > 32 or key < "\x02":
             key = keys.stored(key)
         return self._delete(key)
 
     def _delete(self, key):
         if self._lock.locked():
-            module("lock").wait(self)
+            module("locking").wait(self)
         with self._lock:
             return self._remove(key)
 
@@ -131,7 +136,7 @@ class MicroTetherDB:
         self._deletes += 1
         self._made += 1
         if self._made >= self._next:
-            self._tick(self)
+            module("upkeep").tick(self)
         return n or 0
 
     # Reading
@@ -152,7 +157,7 @@ class MicroTetherDB:
 
     def _read(self, key):
         if self._lock.locked():
-            module("lock").wait(self)
+            module("locking").wait(self)
         with self._lock:
             return self._store.get(key)
 
@@ -185,7 +190,7 @@ class MicroTetherDB:
         return module("methods").bind(self, name)
 
     def __repr__(self):
-        return module("monitor").line(self)
+        return module("stats").line(self)
 
     # For help(db), which shows what the class itself has.
     _also = (

@@ -28,13 +28,16 @@ HOME = get_ident()  # the thread that imports the package; an event loop belongs
 
 # What a module imports, in an order in which none loads another one: nested imports need 2 KB of stack each, and a thread has little.
 _FIRST = (
-    ("match", "errors order path operand comparison predicate operators"),
-    ("query", "match prefilter scan"),
-    ("indexing", "errors order path index"),
-    ("update", "errors order path operand place"),
-    ("cursor", "query"),
-    ("many", "cursor steps project"),
-    ("explain", "query"),
+    (
+        "query.filter",
+        "errors query.value_order query.path query.operand query.comparison query.predicate query.operators",
+    ),
+    ("query.run", "query.filter query.prefilter query.table_scan"),
+    ("query.index_build", "errors query.value_order query.path query.index_entries"),
+    ("update.operators", "errors query.value_order query.path query.operand update.target"),
+    ("query.cursor", "query.run"),
+    ("many", "query.cursor steps query.projection"),
+    ("query.explain", "query.run"),
 )
 
 _lock = allocate_lock()
@@ -74,3 +77,17 @@ def _load(name):
     loaded[name] = sys.modules[path]
     _loaded = loaded
     return loaded[name]
+
+
+def forget(*names):
+    """Give up modules that were needed once, so that the collector takes them."""
+    global _loaded
+    with _lock:
+        loaded = _loaded.copy()
+        for name in names:
+            loaded.pop(name, None)
+            path = "microtetherdb." + name
+            if sys.modules.pop(path, None) is not None:
+                package, _, name = path.rpartition(".")
+                delattr(sys.modules[package], name)
+        _loaded = loaded

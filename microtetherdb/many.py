@@ -1,8 +1,8 @@
 """`delete_many` and `update_many`: all matches, one at a time and each by itself."""
 
-from .cursor import Cursor
 from .loading import module
-from .query import Query
+from .query.cursor import Cursor
+from .query.run import Query
 from .steps import each
 
 
@@ -39,7 +39,7 @@ def update_many(db, q, changes):
 
 
 def _to_update(db, q, changes):
-    update = module("update")
+    update = module("update.operators")
     changes = update.parsed(changes)
     paths = update.check(changes)
     # An index whose entries move under the walk is not used: key order needs no memory.

@@ -9,16 +9,18 @@ from .loading import module
 # (module, its methods): constants, which stay in flash.
 _WHERE = (
     ("ranges", ("keys", "values", "items")),
-    ("change", ("update", "ttl", "expire")),
-    ("lifecycle", ("cleanup", "flush")),
-    ("monitor", ("stats",)),
-    ("verify", ("check",)),
-    ("transfer", ("backup", "dump", "load")),
-    ("query", ("query", "count")),
-    ("cursor", ("find",)),
+    ("modify", ("update", "ttl", "expire")),
+    ("cleanup", ("cleanup",)),
+    ("flushing", ("flush",)),
+    ("stats", ("stats",)),
+    ("check", ("check",)),
+    ("backup", ("backup",)),
+    ("jsonlines", ("dump", "load")),
+    ("query.run", ("query", "count")),
+    ("query.cursor", ("find", "query_async", "count_async")),
+    ("query.explain", ("explain",)),
+    ("query.index_build", ("create_index", "drop_index", "indexes")),
     ("many", ("delete_many", "update_many")),
-    ("explain", ("explain",)),
-    ("indexing", ("create_index", "drop_index", "indexes")),
     ("batch", ("put_batch", "delete_batch")),
 )
 
@@ -51,9 +53,10 @@ def _lazy(name):
 
 def _where(name):
     base = name[:-6] if name in _ASYNC else name
-    for where, names in _WHERE:
-        if base in names:
-            return where, base
+    for wanted in (name, base):
+        for where, names in _WHERE:
+            if wanted in names:
+                return where, base
     return None
 
 
@@ -67,6 +70,16 @@ def _find(name):
     found[name] = function
     _found = found
     return function
+
+
+def complete(cls):
+    """Give the database's class all methods, for those derived from it: `super()` does not ask `__getattr__`."""
+    if not hasattr(cls, "query"):
+        for name in _ASYNC:
+            setattr(cls, name, _lazy(name))
+        for _, names in _WHERE:
+            for name in names:
+                setattr(cls, name, _lazy(name))
 
 
 def preload(*names):

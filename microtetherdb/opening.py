@@ -1,8 +1,13 @@
-"""Opening: arguments, quota and fall-back to a file, one opening per file. Forgotten again when the database is open, except on computers."""
+"""Opening a database: its arguments, its store, its state. Forgotten again when it is open, except on computers."""
 
-from . import keys
-from .clock import Clock
+import sys
+import time
+
+from . import loading
+from .flushing import threshold
 from .loading import module
+from .records import keys
+from .records.clock import Clock
 
 _MIN_QUOTA = 8 * 512  # bytes: below this an in-memory database is of no use
 
@@ -117,7 +122,67 @@ def _check_number(name, value):
                 raise ValueError("%s: %r is not within %s to %s" % (name, value, low, high))
 
 
-def open_store(cfg, place):
+def start(db, args, kw):
+    """Open the store and set up the database's state."""
+    cfg = resolve(args, kw)
+    db._lock = loading.allocate_lock()
+    db._timeout = cfg["lock_timeout"]
+    place = [False]
+    store = None
+    try:
+        store, clock, name = _open_store(cfg, place)
+        _set_up(db, cfg, store, clock, name)
+        core = sys.modules.get("asyncio.core")
+        if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
+            module("background").attach(db, cfg["event_loop"])
+        if "file_cache" not in cfg:  # a computer has RAM for them
+            loading.forget("opening", "storage.recovery", "storage.file_recovery", "storage.region_recovery")
+        return  # from within: the end of a `try` is a jump, where Ctrl-C would leave a database open that nobody has
+    except BaseException:
+        place[0] = db._open = False
+        try:
+            if store is not None and not store.ram:
+                store.log.medium.close()
+        finally:
+            if len(place) > 1:
+                module("storage.places").release(place)
+        raise
+
+
+def _set_up(db, cfg, store, clock, name):
+    db._clock = clock
+    db._name = name
+    db._keys_made = 0
+    db._expiry = None
+    db._indexes = None
+    db._linked = False  # whether the tree has, or may get, entries besides records, that change with them
+    if not store.ram:
+        _look_around(db, store)
+    db._gets = db._deletes = db._queries = db._expired = db._flushes = 0
+    db._made = 0
+    db._fixed = cfg["flush_threshold"] or (0 if cfg["adaptive_threshold"] and not store.ram else 5 if store.ram else 10)
+    db._due = threshold(db)
+    db._next = 1  # to find out about a loop
+    db._check_ms = int(cfg["ttl_check_interval"] * 1000)
+    db._sweep_ms = int(cfg["cleanup_interval"] * 1000)
+    db._checked = db._swept = time.ticks_ms()
+    db._store = store
+    module("upkeep").connect(db, store)
+    db._open = True
+
+
+def _look_around(db, store):
+    # Which entries besides records the tree has; the log's state tells when there are none, before any page is read.
+    state = store.log.state
+    if not state or state[-1]:
+        if store.first(b"\0c") is not None:
+            module("query.index_entries").load(db, store)
+        if store.first(keys.EXPIRY) is not None:
+            module("changelist").begin_expiry(db, store)
+        db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
+
+
+def _open_store(cfg, place):
     """Return (store, clock, name) for a resolved configuration. `place`: see `places.claim`.
 
     Raises `DBLock` when the file is open already, `DBCorrupt` and `DBFull` as the page log
@@ -134,7 +199,7 @@ def open_store(cfg, place):
         gc.collect()
         quota = gc.mem_free() * cfg["ram_percentage"] // 100
         if quota >= max(_MIN_QUOTA, 5 * pagesize):
-            ramstore = module("ramstore")
+            ramstore = module("storage.ram_store")
             try:
                 # Key and value of exactly this size break Berkeley DB's page split (docs/format.md), but not in our images.
                 bad = 0 if ramstore.BTREE_MENDED else (pagesize - 20) // 2 - 14
@@ -150,9 +215,9 @@ def open_store(cfg, place):
     name = _name(target)
     if isinstance(target, str):
         cfg["filename"] = name  # the program may go to another folder
-    module("places").claim(name, place)
+    module("storage.places").claim(name, place)
     if not isinstance(target, str):
-        place.append(module("places").Kept(target))
+        place.append(module("storage.places").Kept(target))
     store, clock = open_persistent(cfg)
     return store, clock, name
 
@@ -171,18 +236,18 @@ def open_persistent(cfg):
     if target == "flash:":
         target = _region()
     try:
-        log = module("pagelog").open(target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"])
+        log = module("storage.page_log").open(target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"])
     except OSError as e:
         raise OSError(e.args[0], target) if isinstance(target, str) else e
     try:
         if log.medium.posix:
-            held = log.medium.held = module("places").open_files.get(target)
+            held = log.medium.held = module("storage.places").open_files.get(target)
             if held is not None:
-                module("places").hold_again(held, target)
+                module("storage.places").hold_again(held, target)
         cachesize = cfg["btree_cachesize"]
         if "file_cache" in cfg and log.medium.posix:
             cachesize = max(cachesize, cfg["file_cache"])
-        store = module("logstore").LogStore(log, cachesize)
+        store = module("storage.log_store").LogStore(log, cachesize)
         clock = Clock(True, log.state or store.get(keys.META))
     except BaseException:
         log.close()
@@ -201,4 +266,4 @@ def _name(filename):
         return "flash:"
     if not isinstance(filename, str):
         return "device %d" % id(filename)
-    return module("places").canonical(filename)
+    return module("storage.places").canonical(filename)

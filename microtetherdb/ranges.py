@@ -1,10 +1,10 @@
 """Lazy ranges over the keys in sorted order, and counting."""
 
-from . import keys as _keys
-from . import record
-from .key_range import after, bound
 from .loading import module
-from .lock import hold
+from .locking import hold
+from .records import keys as _keys
+from .records import record
+from .records.key_range import after, bound
 
 
 def steps(db, generator):
@@ -76,7 +76,7 @@ def count(db):
 def counted(db):
     """As `count`, with the lock held."""
     if db._expiry is not None:
-        module("lifecycle").expire(db, 0)
+        module("cleanup").expire(db, 0)
     changed = db._store.changed
     if db._counted is None or db._counted[1] != changed:
         n = 0

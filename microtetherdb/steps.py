@@ -5,9 +5,10 @@ Run at one go by the plain method, or shared with the event loop by the one whos
 """
 
 import time
+
 from micropython import const
 
-from .lock import hold
+from .locking import hold
 
 _BUDGET_MS = const(5)  # of work between two yields to the loop; a step may add as much
 

@@ -74,7 +74,8 @@ def test_a_file_of_a_newer_format_is_refused_by_its_version_and_left_as_it_was(r
 
 
 NEWER_STATE = """
-from microtetherdb import MicroTetherDB, keys
+from microtetherdb import MicroTetherDB
+from microtetherdb.records import keys
 db = MicroTetherDB("n.db", in_memory=False)
 store = db._store
 store.log.owner = None

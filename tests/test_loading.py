@@ -1,6 +1,7 @@
 """Modules are loaded flat, once, and whole, whichever thread asks first."""
 
 import ast
+import graphlib
 import re
 
 import guard
@@ -53,28 +54,52 @@ def test_first_calls_in_two_threads(tmp_path, board):
         assert done.stdout == "[None, None]\n" and not done.returncode, (i, done)
 
 
-def _imports():
-    """Return {module: the modules of the package that it imports when it is loaded, in order}."""
-    graph = {}
-    for path in PACKAGE.glob("*.py"):
-        found = []
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                found += [node.module] if node.module else [alias.name for alias in node.names]
-        graph[path.stem] = found
-    return graph
+def _modules():
+    """Return {module, dotted below the package: its path}; a package's own file is the package."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        found[name.replace(".__init__", "")] = path
+    return found
+
+
+MODULES = _modules()
+
+
+def _named(node, inside):
+    """Return the modules that one relative import names, seen from the package `inside`."""
+    base = inside if node.level == 1 else ""
+    source = ".".join(filter(None, (base, node.module)))
+    if source in MODULES and MODULES[source].name != "__init__.py":
+        return [source]
+    return [".".join(filter(None, (source, alias.name))) for alias in node.names]
+
+
+def _imports(path, everywhere=False):
+    """Return the modules that a file imports when it is loaded, in order, or `everywhere` in it."""
+    inside = ".".join(path.parent.relative_to(PACKAGE).parts)
+    tree = ast.parse(path.read_text())
+    nodes = ast.walk(tree) if everywhere else tree.body
+    return [name for n in nodes if isinstance(n, ast.ImportFrom) and n.level for name in _named(n, inside)]
+
+
+def _asks(path):
+    """Return the modules that a file loads at run time."""
+    text = path.read_text()
+    found = re.findall(r'module\("([\w.]+)"\)', text)
+    if path.name == "methods.py":
+        found += re.findall(r'^    \("([\w.]+)", \("', text, re.M)
+    return found
 
 
 def test_no_import_nests_deep():
     """An import within an import takes 2 KB of stack; a thread of 20 KB must get through its first query."""
-    from ast import literal_eval
-
-    graph = _imports()
+    graph = {name: _imports(path) for name, path in MODULES.items()}
     text = (PACKAGE / "loading.py").read_text()
-    first = dict(literal_eval(re.search(r"_FIRST = (\(.*?\n\))", text, re.S).group(1)))
-    asks = {(p.stem, name) for p in PACKAGE.glob("*.py") for name in re.findall(r'module\("(\w+)"\)', p.read_text())}
-    asks |= {("methods", name) for name in re.findall(r'^    \("(\w+)", \("', (PACKAGE / "methods.py").read_text(), re.M)}
-    assert {("methods", "query"), ("query", "sort")} <= asks and set(first) <= {name for _, name in asks}
+    first = dict(ast.literal_eval(re.search(r"_FIRST = (\(.*?\n\))", text, re.S).group(1)))
+    asks = {(name, asked) for name, path in MODULES.items() for asked in _asks(path)}
+    assert {("methods", "query.run"), ("query.run", "query.sort")} <= asks and set(first) <= {name for _, name in asks}
+    assert {name for _, name in asks} <= set(MODULES)
 
     def load(name, loaded):
         """Depth of the imports that are going on at once at most when `name` is loaded."""
@@ -88,7 +113,7 @@ def test_no_import_nests_deep():
         return max(deepest, load(name, loaded))
 
     base = set()
-    for name in ("__init__", "lifecycle", "opening", "ramstore", "methods"):
+    for name in ("__init__", "opening", "upkeep", "storage.ram_store", "methods"):
         load(name, base)
     depths = {}
     for asker, name in asks:
@@ -100,8 +125,37 @@ def test_no_import_nests_deep():
 
 def test_imports_inside_functions_take_the_lock():
     """MicroPython's own import has none."""
-    for path in PACKAGE.glob("*.py"):
-        for function in ast.walk(ast.parse(path.read_text())):
-            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                for node in ast.walk(function):
-                    assert not (isinstance(node, ast.ImportFrom) and node.level), "%s, line %d" % (path.name, node.lineno)
+    for name, path in MODULES.items():
+        if not name.startswith("ota"):
+            for function in ast.walk(ast.parse(path.read_text())):
+                if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    for node in ast.walk(function):
+                        assert not (isinstance(node, ast.ImportFrom) and node.level), "%s, line %d" % (name, node.lineno)
+
+
+def test_every_import_goes_down():
+    """docs/architecture.md lists the floors of the house; none asks for what is above it, and no two for each other."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    floors = {}
+    for i, line in enumerate(re.search(r"```floors\n(.*?)```", text, re.S).group(1).splitlines()):
+        for name in line.split():
+            assert name not in floors, name
+            floors[name] = i
+    packages = {name for name, path in MODULES.items() if path.name == "__init__.py" and name != "__init__"}
+
+    def floor(name):
+        package = name.split(".")[0]
+        return floors[package if package in packages else name]
+
+    assert set(floors) == {name.split(".")[0] for name in MODULES}
+    graph = {}
+    for name, path in MODULES.items():
+        graph[name] = set(_imports(path, True)) | set(_asks(path))
+        # The one way up: what a user's function in the package's root is told.
+        ups = re.findall(r"^ *(?:import microtetherdb|from microtetherdb import .*)$", path.read_text(), re.M)
+        if name.split(".")[0] != "ota" and name != "__init__":
+            assert len(ups) == path.read_text().count("microtetherdb.on_warning("), name
+        for other in graph[name]:
+            assert floor(other) >= floor(name), "%s asks for %s, which is above it" % (name, other)
+
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError

@@ -64,6 +64,7 @@ def canonical(m):
 async def verify(m, key):
     """Check the signature of `m` against the public `key` (128 hex digits). Raises BadSignature."""
     from binascii import unhexlify
+
     from .ecdsa import verify
 
     try:

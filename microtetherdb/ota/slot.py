@@ -20,33 +20,10 @@ import json
 import os
 from binascii import crc32
 
-from .errors import BadState, OTAError
+from .errors import BadState
 from .manifest import whole
 
 EMPTY, NEW, PENDING, VALID, ABORTED = "empty", "new", "pending", "valid", "aborted"
-
-
-def default():
-    """Return this board's slot backend: what `_mtdb_board.slot()` gives, the ESP32's partitions, or the directory named by the
-    environment variable MTDB_SLOTS (unix). Raises OTAError when the board has no slots."""
-    import sys
-
-    try:
-        from _mtdb_board import slot
-    except ImportError:
-        slot = None
-    if slot:
-        return slot()
-    if sys.platform == "esp32":
-        from .slot_esp32 import Esp32Slot
-
-        return Esp32Slot()
-    path = hasattr(os, "getenv") and os.getenv("MTDB_SLOTS")
-    if not path:
-        raise OTAError("no update slots on this board")
-    from .slot_file import FileSlot
-
-    return FileSlot(path)
 
 
 def load(path):

@@ -11,7 +11,8 @@ import gc
 
 from micropython import const
 
-from . import manifest, slot as slots
+from . import manifest
+from . import slot as slots
 from .errors import (
     BadHash,
     BadManifest,
@@ -19,6 +20,7 @@ from .errors import (
     BadState,
     FailedBefore,
     OldSecurity,
+    OTAError,
     SelfTestFailed,
     TooLarge,
     Unconfirmed,
@@ -30,6 +32,30 @@ from .source import Source, refer
 UPDATER = 1  # compared with a manifest's `updater`
 _CHUNK = const(4096)
 _MARK = const(65536)  # bytes between two notes of a download's offset
+
+
+def _own_slots():
+    # This board's slot backend: what `_mtdb_board.slot()` gives, the ESP32's partitions, or the directory named by the
+    # environment variable MTDB_SLOTS (unix).
+    import os
+    import sys
+
+    try:
+        from _mtdb_board import slot
+    except ImportError:
+        slot = None
+    if slot:
+        return slot()
+    if sys.platform == "esp32":
+        from .slot_esp32 import Esp32Slot
+
+        return Esp32Slot()
+    path = hasattr(os, "getenv") and os.getenv("MTDB_SLOTS")
+    if not path:
+        raise OTAError("no update slots on this board")
+    from .slot_file import FileSlot
+
+    return FileSlot(path)
 
 
 class Updater:
@@ -55,7 +81,7 @@ class Updater:
         self._unsigned = allow_unsigned
         self._path = journal
         self._source = source
-        self.slot = slot or slots.default()
+        self.slot = slot or _own_slots()
         self._settle()
 
     def _save(self):

@@ -2,7 +2,8 @@
 # On MicroPython all go through a database too: filters without and with an index, which must not change a result.
 import sys
 
-from microtetherdb import match, order, project, sort, update
+from microtetherdb.query import filter as match, value_order as order, projection as project, sort, ordered_json
+from microtetherdb.update import operators as update
 from microtetherdb.errors import QueryError
 
 FOLDER = (getattr(sys, "argv", [])[1:] or ["."])[0]  # boards have no arguments
@@ -18,7 +19,7 @@ if sys.implementation.name == "micropython":
 def lines(name):
     with open(FOLDER + "/" + name + ".jsonl") as f:
         for line in f:
-            case = order.loads(line)
+            case = ordered_json.loads(line)
             if "about" not in case and not (SINGLE and ("inf" in str(case) or "e-3" in line)):
                 yield case
 

@@ -58,7 +58,7 @@ def opened():
         stream = io.BytesIO(stream.getvalue() if stream is not None else b"")
     tree = btree.open(stream, pagesize=PAGE, cachesize=CACHE)
     if SAFE:
-        from microtetherdb.stock import Tree
+        from microtetherdb.storage.stock import Tree
 
         tree = Tree(tree)
     return tree

@@ -8,7 +8,8 @@ import vfs
 
 from expect import raises
 from flashsim import Flash
-from microtetherdb import DBClosed, DBFull, DBLock, MicroTetherDB, QueryError, transfer
+from microtetherdb import DBClosed, DBFull, DBLock, MicroTetherDB, QueryError
+from microtetherdb import backup as transfer
 
 
 def remove(*names):

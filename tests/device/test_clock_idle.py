@@ -3,7 +3,7 @@
 
 import time as real
 
-from microtetherdb import clock
+from microtetherdb.records import clock
 
 PERIOD = 1 << 30
 DAY = 86400

@@ -2,7 +2,8 @@
 # heap: 190k
 # SPEC section 3: expiry, with a clock that the test drives.
 import os
-from microtetherdb import MicroTetherDB, clock
+from microtetherdb import MicroTetherDB
+from microtetherdb.records import clock
 from expect import raises, FakeTime
 
 Y2000 = 3600

@@ -6,8 +6,9 @@ import random
 
 import vfs
 from flashsim import Flash
-from microtetherdb import MicroTetherDB, files
-from microtetherdb.filelog import _block_end
+from microtetherdb import MicroTetherDB
+from microtetherdb.storage import file_medium as files
+from microtetherdb.storage.file_medium import _block_end
 
 for block in (4096, 2048):
     flash = Flash(64, block)

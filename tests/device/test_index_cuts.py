@@ -7,7 +7,8 @@ import random
 import sys
 
 from flashsim import Flash, PowerCut
-from microtetherdb import MicroTetherDB, index
+from microtetherdb import MicroTetherDB
+from microtetherdb.query import index_entries as index
 
 LONG = "long" in getattr(sys, "argv", ())
 

@@ -5,7 +5,9 @@ import random
 import sys
 
 import queries
-from microtetherdb import MicroTetherDB, index, match, order, record, sort
+from microtetherdb import MicroTetherDB
+from microtetherdb.query import index_entries as index, filter as match, sort, ordered_json
+from microtetherdb.records import record
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 turns = int(sys.argv[2]) if len(sys.argv) > 2 else 400
@@ -32,7 +34,7 @@ def check(db):
 def by_hand(db, f, spec):
     out = []
     for key, raw in db._store.scan(b"\x01"):
-        doc = order.loads(raw[record.text_start(raw) :])
+        doc = ordered_json.loads(raw[record.text_start(raw) :])
         if raw[0] < 8 and raw[0] & 2:
             if f.only_tags and f.test(doc):
                 out.append((key.decode(), doc["_value"]))

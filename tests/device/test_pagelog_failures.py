@@ -6,7 +6,8 @@ import os
 
 from expect import raises
 from flashsim import Flash
-from microtetherdb import DBCorrupt, MicroTetherDB, files, sectors
+from microtetherdb import DBCorrupt, MicroTetherDB
+from microtetherdb.storage import file_medium, region_medium
 
 
 def document(i):
@@ -160,11 +161,13 @@ def fails(flash, n):
         flash.fail_erases = 0
 
 
-for module in (sectors, files):
+for module in (region_medium, file_medium):
     real_time, module.time = module.time, Clock()
-    files.open = Flaky
+    file_medium.open = Flaky
     flash = Flash(16)
-    db = MicroTetherDB(flash if module is sectors else "retry.db", in_memory=False, max_retries=3, retry_delay=0.25, flush_threshold=1)
+    db = MicroTetherDB(
+        flash if module is region_medium else "retry.db", in_memory=False, max_retries=3, retry_delay=0.25, flush_threshold=1
+    )
     db.put("a", 0)
     for n in range(1, 4):
         module.time.slept.clear()
@@ -185,7 +188,7 @@ for module in (sectors, files):
     assert db["b"] == 5 and db["a"] in (3, 4)
     db.close()
     module.time = real_time
-    del files.open
+    del file_medium.open
 os.remove("retry.db")
 
 

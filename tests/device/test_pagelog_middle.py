@@ -11,7 +11,8 @@ import gc
 import micropython
 import vfs
 from flashsim import Flash
-from microtetherdb import DBFull, MicroTetherDB, pagelog
+from microtetherdb import DBFull, MicroTetherDB
+from microtetherdb.storage import page_log as pagelog
 from nightly import NIGHTLY
 
 STRIDE = 1 if NIGHTLY else 11

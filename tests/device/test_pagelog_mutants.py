@@ -3,7 +3,7 @@
 
 import logcuts
 from cutlab import Failed
-from microtetherdb import filelog, frames, pagelog, recovery, region, sectors
+from microtetherdb.storage import file_medium as filelog, frames, page_log as pagelog, recovery, region_medium as region
 
 
 def fails(kind):
@@ -15,7 +15,7 @@ def fails(kind):
 
 
 # Frames and commits are not checked.
-modules = (frames, pagelog, recovery, sectors)
+modules = (frames, pagelog, recovery, region)
 kept = [m.crc32 for m in modules]
 for m in modules:
     m.crc32 = lambda data, seed=0: 0

@@ -5,7 +5,7 @@ import random
 
 import btree
 from flashsim import Flash
-from microtetherdb import pagelog
+from microtetherdb.storage import page_log as pagelog
 
 random.seed(6)
 flash = Flash(24)

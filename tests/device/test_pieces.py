@@ -4,7 +4,8 @@
 import gc
 import sys
 import time
-from microtetherdb import MicroTetherDB, task
+from microtetherdb import MicroTetherDB
+from microtetherdb import background as task
 
 PICO = sys.platform == "rp2"
 LIMIT = 10000  # us

@@ -3,7 +3,8 @@
 # file is, through compactions, what recovery makes of them, and a first commit that fails.
 import os
 
-from microtetherdb import MicroTetherDB, places
+from microtetherdb import MicroTetherDB
+from microtetherdb.storage import places
 
 
 def held(path):

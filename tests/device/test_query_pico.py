@@ -4,7 +4,8 @@ import asyncio
 import sys
 import time
 
-from microtetherdb import MicroTetherDB, order
+from microtetherdb import MicroTetherDB
+from microtetherdb.query import value_order as order
 
 db = MicroTetherDB()
 db.create_index("n")

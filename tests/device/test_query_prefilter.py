@@ -5,7 +5,9 @@ import random
 import sys
 
 import queries
-from microtetherdb import MicroTetherDB, match, order, prefilter, record
+from microtetherdb import MicroTetherDB
+from microtetherdb.query import filter as match, prefilter, ordered_json
+from microtetherdb.records import record
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 turns = int(sys.argv[2]) if len(sys.argv) > 2 else 1500
@@ -18,7 +20,7 @@ parsed = []
 for key, raw in records:
     text = raw[record.text_start(raw) :]
     wrapped = raw[0] < 8 and raw[0] & 2
-    parsed.append((key.decode(), order.loads(text), wrapped))
+    parsed.append((key.decode(), ordered_json.loads(text), wrapped))
 
 skipped = hits = 0
 for _ in range(turns):

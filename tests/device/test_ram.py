@@ -3,7 +3,8 @@
 # Issue "library" 5: RAM mode on a fragmented heap, quota, DBFull.
 import gc
 import sys
-from microtetherdb import MicroTetherDB, DBFull, clock
+from microtetherdb import MicroTetherDB, DBFull
+from microtetherdb.records import clock
 from expect import FakeTime, raises
 
 # fragment the heap: every second of many small blocks stays

@@ -1,7 +1,8 @@
 # boards: unix unix32 stock m33
 # qemu heap: 4m
 # SPEC sections 5 and 8: a region that was filled, cut with much unflushed, and opened again takes deletes until it is empty.
-from microtetherdb import MicroTetherDB, DBFull, clock
+from microtetherdb import MicroTetherDB, DBFull
+from microtetherdb.records import clock
 from expect import FakeTime
 from flashsim import Flash
 

@@ -6,7 +6,8 @@ import sys
 
 import vfs
 from flashsim import Flash
-from microtetherdb import MicroTetherDB, places
+from microtetherdb import MicroTetherDB
+from microtetherdb.storage import places
 from nightly import NIGHTLY
 
 

@@ -3,7 +3,8 @@
 import random
 
 from expect import FakeTime
-from microtetherdb import MicroTetherDB, clock
+from microtetherdb import MicroTetherDB
+from microtetherdb.records import clock
 
 SINGLE = float("1e39") == float("inf")
 DIGITS = 6 if SINGLE else 15  # that every float of so many digits keeps

@@ -3,7 +3,8 @@
 # SPEC section 3: ten thousand records expire in one cleanup(); in bounded pieces in the background; the full sweep of section 1.
 import asyncio
 import os
-from microtetherdb import MicroTetherDB, clock, lifecycle
+from microtetherdb import MicroTetherDB, cleanup
+from microtetherdb.records import clock
 from expect import FakeTime, until
 
 N = 10000
@@ -45,7 +46,7 @@ for file, n in ((False, N), (False, 1000), (True, 1000)):
 # in the background: no piece of work removes more than a few records, and the loop runs between two
 t = clock.time = FakeTime(820000000)
 most = []
-expire = lifecycle.expire
+expire = cleanup.expire
 
 
 def watched(db, limit, *flush):
@@ -59,7 +60,7 @@ async def background(file):
     beats = 0
     async with MicroTetherDB("se.db", in_memory=not file, ram_percentage=80, ttl_check_interval=0.02) as db:
         db.delete(purge=True)
-        lifecycle.expire = watched
+        cleanup.expire = watched
         for i in range(400):
             db.put("k%d" % i, i, ttl=5)
         t.go(6)
@@ -71,7 +72,7 @@ async def background(file):
         assert sum(most) == 400 and max(most) <= 8, (sum(most), max(most))
         assert beats >= 40, beats
         assert len(most) >= 50
-    lifecycle.expire = expire
+    cleanup.expire = expire
 
 
 for file in (False, True):
@@ -108,7 +109,7 @@ for loop in (False, True):
     if loop:
 
         async def wait():
-            from microtetherdb import task
+            from microtetherdb import background as task
 
             task.attach(db)
             await until(lambda: len(heap) == 21)

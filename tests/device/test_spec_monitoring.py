@@ -87,7 +87,7 @@ os.remove("copy.db")
 
 # at the latest some seconds after the last change while a loop runs (sped up here)
 async def timed():
-    from microtetherdb import task
+    from microtetherdb import background as task
 
     db = fresh()
     # const() is in the code: shorten the sleep instead, and let the ticks run ahead
@@ -203,7 +203,7 @@ for kind in (DBLock, DBFull, DBCorrupt, DBClosed, QueryError):
     assert issubclass(kind, DBError) and issubclass(DBError, Exception)
 
 # out of space: DBFull, after expired records were removed; nothing acknowledged is lost; usable
-from microtetherdb import clock
+from microtetherdb.records import clock
 from expect import FakeTime
 
 real = clock.time

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import microtetherdb
-from microtetherdb import MicroTetherDB, DBError, DBLock, DBFull, DBClosed, clock
+from microtetherdb import MicroTetherDB, DBError, DBLock, DBFull, DBClosed
+from microtetherdb.records import clock
 from expect import raises, FakeTime
 
 # section 1: defaults in force and their source; a second opening is refused

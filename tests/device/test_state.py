@@ -4,7 +4,9 @@
 # The database's own state, kept in commits: opening reads no leaf of the tree for it, and after a power cut it fits the records.
 import gc
 import os
-from microtetherdb import MicroTetherDB, clock, pagelog
+from microtetherdb import MicroTetherDB
+from microtetherdb.records import clock
+from microtetherdb.storage import page_log as pagelog
 from expect import FakeTime
 from files import restarted
 from flashsim import Flash

@@ -4,7 +4,8 @@
 import asyncio
 import sys
 import time
-from microtetherdb import MicroTetherDB, clock, steps
+from microtetherdb import MicroTetherDB, steps
+from microtetherdb.records import clock
 from expect import FakeTime, raises
 
 N = 40 if sys.platform == "rp2" else 400

@@ -6,7 +6,8 @@ import io
 import os
 import sys
 import time
-from microtetherdb import DBLock, MicroTetherDB, transfer
+from microtetherdb import DBLock, MicroTetherDB
+from microtetherdb import backup as transfer
 from expect import raises
 
 

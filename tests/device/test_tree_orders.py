@@ -4,7 +4,8 @@
 # changes that break off, long documents, and what expires.
 import os
 from expect import FakeTime
-from microtetherdb import MicroTetherDB, clock
+from microtetherdb import MicroTetherDB
+from microtetherdb.records import clock
 
 NAME = "orders.db"
 seed = 1

@@ -3,7 +3,9 @@
 import json
 
 from expect import raises
-from microtetherdb import MicroTetherDB, QueryError, order, record
+from microtetherdb import MicroTetherDB, QueryError
+from microtetherdb.query import ordered_json
+from microtetherdb.records import record
 
 START = '{"n":5,"f":1.5,"s":"x","t":true,"z":null,"a":[1,2,3],"d":{"x":1,"y":{"z":2}},"o":[{"k":1,"v":2},{"k":3,"v":4}],"e":[]}'
 
@@ -91,14 +93,14 @@ CASES = (
 
 db = MicroTetherDB(ram_percentage=40)
 for change, expected in CASES:
-    db.put("k", order.loads(START), tags=["tag"], ttl=100)
+    db.put("k", ordered_json.loads(START), tags=["tag"], ttl=100)
     before = db._store.get("k")
     if isinstance(expected, str):
         raises(QueryError, expected, db.update, "k", change)
         assert db._store.get("k") == before, change
         continue
     assert db.update("k", change) == 1
-    want = order.loads(START)
+    want = ordered_json.loads(START)
     for name, v in expected.items():
         if v is None:
             del want[name]

@@ -6,7 +6,8 @@ Never change what is here for a format version that was released: add to it with
 import os
 import sys
 
-from microtetherdb import MicroTetherDB, clock
+from microtetherdb import MicroTetherDB
+from microtetherdb.records import clock
 from expect import FakeTime
 from files import contents, write
 from flashsim import Flash

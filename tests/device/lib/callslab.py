@@ -10,8 +10,9 @@ import os
 import sys
 
 from flashsim import Flash
-from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, places, steps
-from microtetherdb import index as _index
+from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, steps
+from microtetherdb.storage import places
+from microtetherdb.query import index_entries as _index
 from nightly import NIGHTLY
 
 NAME = "calls.db"

@@ -3,7 +3,8 @@
 import random
 
 from cutlab import Lab
-from microtetherdb import MicroTetherDB, places
+from microtetherdb import MicroTetherDB
+from microtetherdb.storage import places
 
 
 def _open(target, **kw):

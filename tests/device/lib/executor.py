@@ -7,7 +7,8 @@ Request: [operation, arguments, keywords]; answer: {"r": result, "all": [[key, d
 import json
 import sys
 
-from microtetherdb import MicroTetherDB, clock, keys, record
+from microtetherdb import MicroTetherDB
+from microtetherdb.records import clock, keys, record
 from expect import FakeTime
 
 
@@ -28,7 +29,7 @@ def _value(v):
 
 def invariants(db):
     """Raise unless expiry and index entries are exactly those that the records imply."""
-    from microtetherdb import index
+    from microtetherdb.query import index_entries as index
 
     ttls = db.stats()["ttls"]  # removes what has expired
     wanted = set()

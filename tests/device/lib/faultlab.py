@@ -11,7 +11,8 @@ import sys
 import faults
 import microtetherdb
 from flashsim import Flash
-from microtetherdb import DBError, MicroTetherDB, places
+from microtetherdb import DBError, MicroTetherDB
+from microtetherdb.storage import places
 from nightly import NIGHTLY
 
 NAME = "faults.db"

@@ -16,7 +16,7 @@ def write(path, data):
 
 def restarted():
     """What was open is open no more, as after a power cut."""
-    from microtetherdb import places
+    from microtetherdb.storage import places
 
     for place in places.open_files.values():
         places.release(place)

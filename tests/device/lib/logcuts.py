@@ -4,7 +4,7 @@ import random
 
 import btree
 from cutlab import Lab
-from microtetherdb import pagelog
+from microtetherdb.storage import page_log as pagelog
 
 
 def _open(target):

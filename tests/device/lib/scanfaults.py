@@ -4,7 +4,8 @@ import io
 
 from expect import FakeTime
 from flashsim import Flash
-from microtetherdb import DBCorrupt, DBError, DBFull, MicroTetherDB, clock
+from microtetherdb import DBCorrupt, DBError, DBFull, MicroTetherDB
+from microtetherdb.records import clock
 from nightly import NIGHTLY
 
 N = 60
@@ -179,7 +180,7 @@ def touch(db):
     db.flush()
     for i in range(0, N, 7):
         key = "k%03d" % i
-        db._set(key, db._store.get(key))
+        db._store.put(key, db._store.get(key))
 
 
 def steps(first, each=False):

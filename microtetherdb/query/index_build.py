@@ -1,0 +1,149 @@
+"""Creating and dropping indexes."""
+
+from micropython import const
+
+from ..errors import QueryError
+from ..flushing import commit
+from ..locking import hold
+from ..records import keys
+from ..records.key_range import after
+from .index_entries import BUILDING, CATALOGUE, READY, STEP, Index, paced, reclaim, settle, some
+from .path import fields, split
+
+_PATH = const(100)  # bytes
+_IDS = const(255)
+
+
+def _check_path(path):
+    fields(path, "path")
+    if len(path.encode()) > _PATH:
+        raise QueryError("path: at most %d bytes" % _PATH)
+    if path == "tags" or path == "_tags":
+        raise QueryError("no index on %s: tags are indexed always" % path)
+
+
+def _begin(db, path):
+    # Enter an index that is being built from now on.
+    store = db._store
+    key = CATALOGUE + path.encode()
+    taken = set()
+    number = 0
+    for k, value in store.scan(CATALOGUE, after(CATALOGUE)):
+        if k == key:
+            number = value[1]  # its entries that are left are removed first
+        taken.add(value[1])
+    if not number:
+        for number in range(1, _IDS + 1):
+            if number not in taken:
+                break
+        else:
+            raise QueryError("no more than %d indexes" % _IDS)
+    index = Index(path, number, 0, False)
+    index.at = None
+    db._linked = True  # every change goes through its change list from now on
+    db._leftover = True  # if this breaks off
+    store.apply([index.catalogue()])
+    if db._indexes is None:
+        db._indexes = {}
+    db._indexes[path] = index
+    return index
+
+
+def _piece(db, index):
+    # The next entries of an index that is being built; True if there are more.
+    store = db._store
+    out = ()
+    if index.at is None:
+        out = some(store, index.prefix)
+        at = None if out else keys.USER
+    else:
+        at = index.at
+        out = []
+        for key, raw in store.scan(at):
+            at = key + b"\0"
+            for code in index.of_record(raw):
+                out.append(index.key(code, key))
+            if len(out) >= STEP:
+                break
+        else:
+            key, value = index.catalogue()
+            out.append((key, bytes((READY,)) + value[1:]))
+            store.apply(out)
+            index.ready = True
+            commit(db)
+            return False
+    if out:
+        store.apply(out)
+        paced(db)
+    index.at = at
+    return True
+
+
+def _leave(db, index):
+    index.builders -= 1
+    if db._open:
+        settle(db)
+
+
+def _rest(db, number, error):
+    # After an error or a cancellation the entries go all the same: there may be no room for anything else.
+    if not isinstance(error, (GeneratorExit, KeyboardInterrupt)):
+        while reclaim(db, number):
+            yield
+    raise error
+
+
+def _current(db, path):
+    return db._indexes.get(path) if db._indexes else None
+
+
+def create_index_steps(db, path):
+    """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.
+
+    The index is used once it is complete; a build that was cut off is begun again. Two calls for one path build it together;
+    `drop_index` ends them.
+    Raises `QueryError` for a path that cannot be indexed, `DBFull`.
+    """
+    # A generator that works between its yields, under the database lock.
+    _check_path(path)
+    index = _current(db, path) or _begin(db, path)
+    if index.ready:
+        return
+    index.builders += 1
+    try:
+        try:
+            while _piece(db, index):
+                yield
+                if index.ready or _current(db, path) is not index:
+                    break  # by another call; dropped; or the database was emptied
+        finally:
+            _leave(db, index)
+    except BaseException as e:
+        yield from _rest(db, index.number, e)
+    reclaim(db)
+
+
+def drop_index_steps(db, path):
+    """Remove an index in bounded steps; returns whether there was one. `create_index` of the path meanwhile makes it anew."""
+    split(path)
+    key = CATALOGUE + path.encode()
+    value = db._store.get(key)
+    if value is None:
+        return False
+    db._leftover = True
+    db._store.apply([(key, bytes((BUILDING,)) + value[1:])])
+    if db._indexes:
+        db._indexes.pop(path, None)
+    try:
+        while reclaim(db, value[1]):
+            yield
+    except BaseException as e:
+        yield from _rest(db, value[1], e)
+    commit(db)
+    return True
+
+
+def indexes(db):
+    """Return the sorted list of indexed paths; tags, always indexed, are not in it."""
+    with hold(db):
+        return sorted(p for p in db._indexes or () if db._indexes[p].ready)

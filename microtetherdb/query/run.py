@@ -1,0 +1,148 @@
+"""Queries: arguments checked and compiled, a way to run chosen, matches sorted, cut and shown.
+
+Modules that not every query needs are loaded where they are called.
+"""
+
+from ..errors import QueryError
+from ..loading import module
+from ..locking import hold
+from ..records import keys as _keys
+from .filter import compile
+from .operand import whole_number
+from .table_scan import gather, scan
+
+type = type  # see predicate.py
+int = int
+min = min
+any = any
+
+
+def too_deep(error):
+    """Raise a `RuntimeError` on; for the end of a chip's stack, which comes before our own limits, `QueryError`, as these do."""
+    if "recursion" in str(error):
+        raise QueryError("filter or document nested deeper than this board's stack allows")
+    raise error
+
+
+class Query:
+    """A compiled query: filter, order, skip, limit, projection. All arguments are checked here.
+
+    Raises `QueryError` for a malformed filter, `sort`, `skip`, `limit` or `fields`.
+    """
+
+    def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
+        self.order = self.project = None
+        try:
+            self.filter = compile(q)
+            if sort is not None:
+                self.order = module("query.sort").parse(sort)
+            if fields is not None:
+                self.project = module("query.projection").compile(fields)
+        except RuntimeError as e:
+            too_deep(e)
+        self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
+        if type(limit) is not int or limit < 0:
+            limit = whole_number("limit", limit)
+        most = self.filter.limit
+        self.limit = min(limit, most) if limit and most else limit or most
+
+    def plan(self, db, without=()):
+        """Return the `plan.Plan`, None for a plain scan without any index to think about."""
+        if not db._indexes:
+            for sarg in self.filter.sargs:
+                if sarg[0] == "tags":
+                    break
+            else:
+                return None
+        elif not self.filter.sargs and self.order is None:
+            return None
+        p = module("query.planner").choose(db, self.filter, self.order, without)
+        return p if p.index is not None else None
+
+    def run(self, db, slices=False, counts=None, without=()):
+        """Return a generator of (stored key, document, raw), to be advanced with the database lock held.
+
+        With `slices` it gives None between, every few records. `counts[0]` is increased for each
+        record fetched through an index.
+        """
+        plan = self.plan(db, without)
+        if plan is None:
+            matches = scan(db, self.filter, slices)
+        else:
+            matches = module("query.index_scan").walk(db, self.filter, plan, slices, counts or [0])
+        if self.order is not None and not (plan is not None and plan.ordered):
+            matches = module("query.sort").arranged(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None, slices)
+        if self.skip or self.limit:
+            matches = _cut(matches, self.skip, self.limit)
+        return matches
+
+
+def _cut(matches, skip, limit):
+    for m in matches:
+        if m is not None:
+            if skip:
+                skip -= 1
+                continue
+            yield m
+            if limit:
+                limit -= 1
+                if not limit:
+                    return
+        else:
+            yield None
+
+
+def check_flag(value, name):
+    """Raise `TypeError` unless `value` is True or False."""
+    if value is not True and value is not False:
+        raise TypeError("%s: bool, not %s" % (name, type(value).__name__))
+
+
+def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
+    """Return the list of matching documents, with `keys=True` of (key, document)."""
+    check_flag(keys, "keys")
+    compiled = Query(q, sort, skip, limit, fields)
+    try:
+        with hold(db):
+            db._queries += 1
+            return _documents(db, compiled, keys)
+    except RuntimeError as e:
+        too_deep(e)
+
+
+def _documents(db, compiled, keys):
+    project = compiled.project
+    if not keys and compiled.order is None and not compiled.skip:
+        found = None
+        plan = compiled.plan(db)
+        if plan is None:
+            found = gather(db, compiled.filter, compiled.limit)
+        elif plan.once:
+            found = module("query.index_scan").pick(db, compiled.filter, plan, compiled.limit)
+        if found is not None:
+            return found if project is None else [project(doc) for doc in found]
+    out = []
+    for m in compiled.run(db):
+        doc = m[1] if project is None else project(m[1])
+        out.append((_keys.shown(m[0]), doc) if keys else doc)
+    return out
+
+
+def count(db, q=None):
+    """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
+    compiled = Query(q)
+    try:
+        with hold(db):
+            db._queries += 1
+            n = 0
+            plan = compiled.plan(db)
+            if plan is not None and plan.exact and plan.single and not compiled.limit and db._expiry is None:
+                for start, end in plan.ranges:
+                    for _ in db._store.scan(start, end, 1):
+                        n += 1
+                return n
+            for _ in compiled.run(db):
+                n += 1
+            return n
+    except RuntimeError as e:
+        too_deep(e)

@@ -1,0 +1,1 @@
+"""Bytes of one record: codec, keys, clock, and what expires next."""

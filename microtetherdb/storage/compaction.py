@@ -1,0 +1,226 @@
+"""Reclaiming space in a page log, and checkpoints, in bounded steps.
+
+The victim is the oldest sector of a region, or the older of two files. What is live in it is
+copied to the end of the log, a page of two frames as one whole frame; the next commit gives the
+victim up.
+"""
+
+from struct import unpack_from
+
+from micropython import const
+
+from ..errors import DBCorrupt, DBFull
+
+_PAGE = const(0x1000000)
+_DELTA = const(0x2000000)
+_TABLE = const(0x3000000)
+_KIND = const(0x7F000000)
+_MASK = const(0xFFFFFF)
+_HEAD = const(12)
+_PAGE_HEAD = const(20)  # Berkeley DB's btree.h: struct _page; its page 0 begins with struct _btmeta
+_NEXT = const(8)  # number of the next page in it
+_FREE = const(12)  # of the first free page, in page 0
+_COPIES = const(1536)  # bytes: with the tree's own pages less than an erase block
+
+
+def step(log):
+    """One piece: an erase, or a piece of the checkpoint, or frames of the victim copied."""
+    medium = log.medium
+    medium.erase_ahead()
+    if 0 <= log._chunk < len(log.table):
+        _write_chunk(log)
+    elif medium.checkpoint_due and log._chunk < 0 and log.last:
+        begin_checkpoint(log)
+    elif medium.pace:
+        _copy(log, medium.pace)
+    if medium.wants_commit():
+        _commit(log)
+    return not medium.idle(log)
+
+
+def begin_checkpoint(log):
+    """The next steps write the table; opening then reads from the last commit on."""
+    log._chunk = 0
+    log._next_checkpoint = log.last
+    log.medium.checkpointed()
+
+
+def _write_chunk(log):
+    i = log._chunk
+    at = memoryview(log._frame)
+    at[_HEAD : _HEAD + 512] = memoryview(bytes(log.table[i]))
+    log.append(512, min(128, log.pages - 128 * i), _TABLE | i)
+    log._chunk = i + 1
+
+
+def write_checkpoint(log):
+    """Write a whole checkpoint at once; it counts with the next commit."""
+    if log._chunk < 0:
+        if not log.last:
+            return
+        begin_checkpoint(log)
+    while log._chunk < len(log.table):
+        _write_chunk(log)
+
+
+def _commit(log):
+    # A commit is in order when the tree wrote nothing since the last one; else the store's.
+    if log.before_compaction is not None:
+        log.before_compaction()
+    if not log.tree_wrote:
+        log.commit()
+
+
+def _copy(log, budget, most=_COPIES, committed=False):
+    # Walk `budget` bytes of the victim, but copy no more than about `most`. `committed`: the tree has nothing to write.
+    medium = log.medium
+    copies = 0
+    while budget > 0 and medium.can_copy(committed):
+        victim = medium.victim()
+        if victim is None:
+            return
+        start, limit = victim
+        pos = log.walk or start
+        if pos < limit:
+            word, size, good = log.load(pos)
+            if not good:
+                rescue(log, pos, limit)
+                size = limit - pos
+            elif word < _TABLE:
+                grown = log.grown
+                _copy_frame(log, pos, word, size)
+                copies += log.grown - grown
+            pos += size
+            budget -= size
+            if copies > most:
+                budget = 0
+        log.walk = pos
+        if pos >= limit:
+            if medium.in_victim(log.checkpoint):
+                # The victim can only be given up once opening does not need it.
+                if log._chunk < 0 and not medium.in_victim(log.last):
+                    begin_checkpoint(log)
+                return
+            log.walk = 0
+            medium.drained()
+
+
+def _copy_frame(log, pos, word, size):
+    page = word & _MASK
+    if page >= log.pages:
+        return
+    newest = log.table[page >> 7][page & 127]
+    if newest == pos:
+        if word & _KIND == _PAGE:
+            log._out[_HEAD:size] = log._in[_HEAD:size]
+            head = unpack_from("<H", log._loaded, 6)[0]
+            log.set(page, log.append(size - _HEAD, head, word))
+            return
+    elif word & _KIND == _DELTA or not _is_base(log, page, newest, pos):
+        return
+    _move(log, page)
+
+
+def _move(log, page):
+    try:
+        rewrite(log, page)
+    except DBCorrupt:
+        log.set(page, 0)  # lost: reading it raises DBCorrupt from now on
+
+
+def _is_base(log, page, newest, pos):
+    log.medium.read(newest, log._in[:16])
+    crc, length, head, word, base = unpack_from("<IHHII", log._loaded)
+    return word == _DELTA | page and base == pos
+
+
+def rewrite(log, page):
+    """Append a page as one whole frame."""
+    data = log.page_buffer()
+    log.get(page, data)
+    pos = log.table[page >> 7][page & 127]
+    gone = frames_size(log, pos)
+    written = log.pages_written
+    log.set(page, 0)  # nothing to be a delta of
+    try:
+        log.put(page, memoryview(data))
+    except BaseException:
+        log.set(page, pos)
+        raise
+    log.pages_written = written
+    log.live -= gone
+
+
+def frames_size(log, pos):
+    """Return the bytes of the frame at `pos` and of its base."""
+    word, size, good = log.load(pos)
+    if word & _KIND == _DELTA:
+        size += log.load(unpack_from("<I", log._loaded, _HEAD)[0])[1]
+    return size
+
+
+def rescue(log, pos, limit):
+    """A frame of the victim is damaged, and what follows cannot be walked: go by the table."""
+    for page in range(log.pages):
+        newest = log.table[page >> 7][page & 127]
+        hit = pos <= newest < limit
+        if not hit:
+            log.medium.read(newest, log._in[:16])
+            crc, length, head, word, base = unpack_from("<IHHII", log._loaded)
+            hit = word == _DELTA | page and pos <= base < limit
+        if hit:
+            _move(log, page)
+
+
+def trim(log):
+    """Keep no more than the headers of pages that the tree has in its list of free ones, behind a commit.
+
+    Berkeley DB leaves in them what long values were (bt_delete.c, bt_page.c: `__bt_free`), and reads but the next one's number.
+    """
+    data = log.page_buffer()
+    if log.pages:
+        log.get(0, data)
+    page = unpack_from("<I", data, _FREE)[0]
+    for _ in range(log.pages):
+        if not 0 < page < log.pages:
+            return
+        log.get(page, data)
+        pos = log.table[page >> 7][page & 127]
+        gone = frames_size(log, pos)
+        if gone > _HEAD + _PAGE_HEAD:
+            frame = log._out
+            frame[_HEAD : _HEAD + _PAGE_HEAD] = data[:_PAGE_HEAD]
+            log.set(page, log.append(_PAGE_HEAD, _PAGE_HEAD, _PAGE | page))
+            log.live += _HEAD + _PAGE_HEAD - gone
+        page = unpack_from("<I", data, _NEXT)[0]
+
+
+def make_room(log, nbytes):
+    """Compact until `nbytes` fit; raises `DBFull`."""
+    medium = log.medium
+    if log.grown or log.reserved > nbytes:
+        _commit(log)
+        if log.grown:
+            raise DBFull("no room before the next commit")
+    if log.live + nbytes > medium.capacity():
+        if log.trimmed != log.last:
+            trim(log)
+            log.commit(True)
+            log.trimmed = log.last
+        if log.live + nbytes > medium.capacity():
+            raise DBFull("%d bytes do not fit: %d of %d are in use" % (nbytes, log.live, medium.capacity()))
+    for _ in range(medium.rounds()):
+        if medium.roomy(nbytes, log):
+            return
+        if not medium.begin(log):
+            break
+        walk = log.walk
+        _copy(log, medium.sector, medium.sector, True)
+        if log.walk == walk and not medium.pending() and not log.grown:
+            break  # no room for a copy
+        log.commit(True)
+        if medium.in_victim(log.checkpoint):
+            write_checkpoint(log)
+            log.commit(True)
+    if not medium.roomy(nbytes, log):
+        raise DBFull("%d bytes do not fit; %d are in use" % (nbytes, log.live))

@@ -1,0 +1,1 @@
+"""MongoDB's update operators on one document."""

@@ -1,0 +1,125 @@
+"""The update operators on arrays: `$push ($each $position $slice $sort) $pull $addToSet ($each)`."""
+
+from ..loading import module
+from ..query.comparison import equal
+from ..query.operand import bad, is_condition, is_operators, is_regex, searcher
+from ..query.operand import check as _check
+from ..query.value_order import MISSING, kind
+from .target import copy, get, parent, put
+
+
+def check(op, x):
+    """Check the operand for one path; raises `QueryError`."""
+    if op == "$pull":
+        _puller(x)
+    elif isinstance(x, dict) and is_operators(x):
+        for m in x:
+            if m != "$each" and not (op == "$push" and m in ("$position", "$slice", "$sort")):
+                bad(op, "unknown modifier " + m)
+        if not isinstance(x.get("$each"), (list, tuple)):
+            bad(op, "$each takes an array")
+        for m in ("$position", "$slice"):
+            if m in x:
+                _whole(m, x[m])
+        if "$sort" in x:
+            _sorter(x["$sort"])
+
+
+def _whole(modifier, x):
+    if kind(x) != 2 or x - x != 0 or x != int(x):
+        bad("$push", modifier + " takes a whole number")
+    return int(x)
+
+
+def _no_array(op, path, old):
+    bad(op, "%s is not an array but %s" % (path, type(old).__name__))
+
+
+def _array(doc, parts, path, op):
+    # The array at a path, made when there is nothing.
+    here = parent(doc, parts, op, path, True)
+    old = get(here, parts[-1], op, path)
+    if old is MISSING:
+        old = []
+        put(here, parts[-1], old, op, path)
+    if not isinstance(old, list):
+        _no_array(op, path, old)
+    return old
+
+
+def _each(x):
+    if isinstance(x, dict) and is_operators(x):
+        return copy(x["$each"]), x
+    return [copy(x)], {}
+
+
+def _sorter(spec):
+    sort = module("query.sort")
+    if kind(spec) == 2 and spec in (1, -1):
+        return sort.Sorter([([], spec < 0)], 0, True)
+    if not isinstance(spec, dict):
+        bad("$push", "$sort takes 1, -1 or a document")
+    return sort.Sorter(sort.parse(spec), 0, True)
+
+
+def push(doc, parts, x, path, op):
+    """`$push`."""
+    array = _array(doc, parts, path, op)
+    values, more = _each(x)
+    at = _whole("$position", more.get("$position", len(array)))
+    if at < 0:
+        at = max(0, len(array) + at)
+    at = min(at, len(array))
+    array[at:at] = values
+    if "$sort" in more:
+        sorter = _sorter(more["$sort"])
+        for v in array:
+            sorter.add(v, v)
+        array[:] = sorter.items
+    if "$slice" in more:
+        n = _whole("$slice", more["$slice"])
+        array[:] = array[:n] if n >= 0 else array[n:]
+
+
+def add_to_set(doc, parts, x, path, op):
+    """`$addToSet`."""
+    array = _array(doc, parts, path, op)
+    for v in _each(x)[0]:
+        same = equal(v)
+        for old in array:
+            if same(old):
+                break
+        else:
+            array.append(v)
+
+
+def _puller(x):
+    # The test for elements that $pull removes.
+    if isinstance(x, dict):
+        predicate = module("query.predicate")
+        c = module("query.filter").Filter({})
+        if is_condition(x):
+            return predicate.conjunction([predicate.on_value(cond) for cond in module("query.operators").conditions(x, c)])
+        matches = predicate.conjunction(c.tests(x, False, False))
+        return lambda v: isinstance(v, dict) and matches(v)
+    if is_regex(x):
+        return searcher(x)
+    _check("$pull", x)
+    return equal(x)
+
+
+def pull(doc, parts, x, path, op):
+    """`$pull`."""
+    here = parent(doc, parts, op, path, False)
+    if here is None or isinstance(here, list) and not parts[-1].isdigit():
+        return
+    old = get(here, parts[-1], op, path)
+    if old is MISSING:
+        return
+    if not isinstance(old, list):
+        _no_array(op, path, old)
+    goes = _puller(x)
+    old[:] = [v for v in old if not goes(v)]
+
+
+APPLY = {"$push": push, "$pull": pull, "$addToSet": add_to_set}

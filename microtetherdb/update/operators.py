@@ -1,0 +1,191 @@
+"""Changes of a document: plain fields are set, or MongoDB's update operators.
+
+`$set $unset $inc $mul $min $max $push ($each $position $slice $sort) $pull $addToSet ($each) $rename`, on dotted
+paths with numeric steps into arrays. All of a change is applied or, with an error, nothing.
+"""
+
+from ..errors import QueryError
+from ..loading import module
+from ..query.operand import bad, is_operators
+from ..query.ordered_json import loads
+from ..query.path import fields, split
+from ..query.value_order import MISSING, encode, kind
+from ..records import record
+from .target import copy, get, parent, put
+
+_OPERATORS = ("$set", "$unset", "$inc", "$mul", "$min", "$max", "$push", "$pull", "$addToSet", "$rename")
+_ARRAY = ("$push", "$pull", "$addToSet")  # in update_array.py
+
+
+def parsed(changes):
+    """Return changes that are given as JSON text as what it says, all others as they are."""
+    if isinstance(changes, str):
+        changes = module("records.strict_json").given("changes", changes)
+    return changes
+
+
+def check_changes(changes):
+    """Return [(operator, path, operand)] of a change, checked; raises `QueryError`, `TypeError`."""
+    changes = parsed(changes)
+    if not isinstance(changes, dict):
+        raise TypeError("changes: dict, not " + type(changes).__name__)
+    out = []
+    if not is_operators(changes):
+        for path in changes:
+            _add("$set", path, changes[path], out)
+    else:
+        for op in changes:
+            if op not in _OPERATORS:
+                bad(op, "unknown update operator")
+            fields = changes[op]
+            if not isinstance(fields, dict):
+                bad(op, "takes a document of fields, not " + type(fields).__name__)
+            for path in fields:
+                _add(op, path, fields[path], out)
+    paths = []
+    for op, path, x in out:
+        paths.append(path)
+        if op == "$rename":
+            paths.append(x)
+    paths.sort()
+    for i in range(1, len(paths)):
+        for j in range(i):
+            if paths[i] == paths[j] or paths[i].startswith(paths[j] + "."):
+                raise QueryError("update: conflict at %s and %s" % (paths[j], paths[i]))
+    return out
+
+
+def check(changes):
+    """Return the list of paths that a change touches, checked; raises `QueryError`, `TypeError`."""
+    out = []
+    try:
+        for op, path, x in check_changes(changes):
+            out.append(path)
+            if op == "$rename":
+                out.append(x)
+    except RuntimeError as e:
+        _too_deep(e)
+    return out
+
+
+def _add(op, path, x, out):
+    fields(path, op)
+    if op == "$inc" or op == "$mul":
+        if kind(x) != 2 or x - x != 0:
+            bad(op, "takes a number for " + path)
+    elif op == "$rename":
+        if not isinstance(x, str):
+            bad(op, "takes a path for " + path)
+        fields(x, op)
+        if x == path:
+            bad(op, "source and target are both " + path)
+    elif op in _ARRAY:
+        module("update.arrays").check(op, x)
+    if op != "$unset" and op != "$pull":
+        _json(op, x, 0)
+    out.append((op, path, x))
+
+
+def _json(op, x, depth):
+    k = kind(x)
+    if k == 0:
+        raise TypeError("%s: JSON cannot carry %s" % (op, type(x).__name__))
+    if k == 2 and x - x != 0:
+        raise ValueError("%s: JSON cannot carry %r" % (op, x))
+    if k == 4 or k == 5:
+        if depth > 22:
+            raise ValueError("%s: nested deeper than 22" % op)
+        for v in x.values() if k == 4 else x:
+            _json(op, v, depth + 1)
+
+
+def apply(doc, changes):
+    """Return a new document with the changes applied; neither argument is modified.
+
+    Raises `QueryError` for malformed changes and for operators that do not fit what is there.
+    """
+    try:
+        todo = check_changes(changes)
+        if not isinstance(doc, dict):
+            raise QueryError("update: the stored value is not a document")
+        doc = copy(doc)
+        for op, path, x in todo:
+            table = module("update.arrays").APPLY if op in _ARRAY else _APPLY
+            table[op](doc, split(path), x, path, op)
+        return doc
+    except RuntimeError as e:
+        _too_deep(e)
+
+
+def _too_deep(error):
+    module("query.run").too_deep(error)
+
+
+def of_record(raw, changes):
+    """Return the changed document of a record (bytes); what is not changed keeps its order of fields."""
+    if raw[0] < 8 and raw[0] & 2:
+        raise QueryError("update: the stored value is not a document")
+    doc = apply(loads(raw[record.text_start(raw) :]), changes)
+    if "_tags" in doc:  # a record's last member
+        doc["_tags"] = doc.pop("_tags")
+    return doc
+
+
+def _set(doc, parts, x, path, op):
+    put(parent(doc, parts, op, path, True), parts[-1], copy(x), op, path)
+
+
+def _unset(doc, parts, x, path, op):
+    here = parent(doc, parts, op, path, False)
+    if isinstance(here, list):
+        if parts[-1].isdigit() and int(parts[-1]) < len(here):
+            here[int(parts[-1])] = None  # an array keeps its length
+    elif here is not None:
+        here.pop(parts[-1], None)
+
+
+def _arithmetic(doc, parts, x, path, op):
+    here = parent(doc, parts, op, path, True)
+    old = get(here, parts[-1], op, path)
+    if old is MISSING:
+        new = x if op == "$inc" else type(x)(0)
+    elif kind(old) != 2:
+        bad(op, "%s is not a number but %s" % (path, type(old).__name__))
+    else:
+        new = old + x if op == "$inc" else old * x
+    if new - new != 0:
+        raise ValueError("%s: %s becomes too large" % (op, path))
+    put(here, parts[-1], new, op, path)
+
+
+def _extreme(doc, parts, x, path, op):
+    here = parent(doc, parts, op, path, True)
+    old = get(here, parts[-1], op, path)
+    if old is not MISSING:
+        a = encode(x)
+        b = encode(old)
+        if a >= b if op == "$min" else a <= b:
+            return
+    put(here, parts[-1], copy(x), op, path)
+
+
+def _rename(doc, parts, x, path, op):
+    here = parent(doc, parts, op, path, False, False)
+    if here is None or parts[-1] not in here:
+        return
+    new = split(x)
+    target = parent(doc, new, op, x, True, False)
+    value = here.pop(parts[-1])
+    target.pop(new[-1], None)
+    target[new[-1]] = value
+
+
+_APPLY = {
+    "$set": _set,
+    "$unset": _unset,
+    "$inc": _arithmetic,
+    "$mul": _arithmetic,
+    "$min": _extreme,
+    "$max": _extreme,
+    "$rename": _rename,
+}
