@@ -11,7 +11,7 @@ VENV := build/venv/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 
-.PHONY: help run test test-nightly bench release boards firmware try flash clean distclean tools data mip
+.PHONY: help run test test-nightly bench release boards firmware try flash clean distclean tools data mip stubs
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -58,6 +58,9 @@ flash: tools firmware ## write the image of BOARD= to a connected device [PORT=]
 
 mip: tools ## make dist/mip, from which `mpremote mip install` installs on stock firmware
 	@$(PYTHON) ci/mip.py
+
+stubs: tools ## make dist/microtetherdb_stubs-*.whl: types for editors, mypy and pyright
+	@$(PYTHON) ci/stubs.py
 
 tools:
 	@$(PYTHON) ci/tools.py

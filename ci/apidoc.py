@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""apidoc.py: write docs/api.md, the API reference, from the docstrings and the stub file of the package.
+"""apidoc.py: write docs/api.md, the API reference, from the docstrings and the stub files of the package, and copy the docstrings
+into the stub files, for editors.
 
-`apidoc.py --check` exits with 1 when the file is stale.
+`apidoc.py --check` exits with 1 when a file is stale.
 """
 
 import ast
@@ -12,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "microtetherdb"
 OUT = ROOT / "docs" / "api.md"
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 GROUPS = (
     ("Opening and closing", ("close", "__enter__")),
@@ -36,15 +38,35 @@ PROTOCOL = (
 
 
 def tree(name):
-    return ast.parse((PACKAGE / name).read_text())
+    """The syntax tree of a file of the package. A module may be in any sub-package; of several, one that is less deep."""
+    path = PACKAGE / name
+    if not path.exists():
+        found = sorted(PACKAGE.rglob(path.name), key=lambda p: len(p.parts))
+        path = next(p for p in found if p.match(name))
+    return ast.parse(path.read_text())
 
 
 def functions(module):
     """The functions of a module of the package (or of the class in database.py) by name."""
-    body = tree(module + ".py").body
     if module == "database":
-        body = next(n for n in body if isinstance(n, ast.ClassDef)).body
-    return {n.name: n for n in body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        return methods(definition("MicroTetherDB"))
+    return methods(tree(module.replace(".", "/") + ".py"))
+
+
+def methods(node):
+    """The functions of a class or a module by name."""
+    return {n.name: n for n in node.body if isinstance(n, FUNCTION)}
+
+
+def definition(name, folder=PACKAGE):
+    """The class `name` of the package's code, or None."""
+    for path in sorted(folder.rglob("*.py"), key=lambda p: len(p.parts)):
+        text = path.read_text()
+        if "\nclass " + name in text:
+            for node in ast.parse(text).body:
+                if isinstance(node, ast.ClassDef) and node.name == name:
+                    return node
+    return None
 
 
 def table():
@@ -64,33 +86,34 @@ def implementation(name):
     return found.get(name) or found[name + "_steps"]
 
 
-def parameters(function):
-    """[(name, default as text or None)] of the caller's arguments of a method; `*args` and `**kw` as such."""
+def parameters(function, first=1):
+    """[(name, default as text or None)] of the caller's arguments, without `self` or `db`; `*args` and `**kw` as such."""
     a = function.args
-    out = []
     positional = a.posonlyargs + a.args
-    first = len(positional) - len(a.defaults)
-    for i, arg in enumerate(positional):
-        if i:  # self, or db
-            out.append((arg.arg, ast.unparse(a.defaults[i - first]) if i >= first else None))
+    defaults = [None] * (len(positional) - len(a.defaults)) + a.defaults
+    out = [(arg.arg, default) for arg, default in zip(positional, defaults)][first:]
     if a.vararg:
         out.append(("*" + a.vararg.arg, None))
-    for arg, default in zip(a.kwonlyargs, a.kw_defaults):
-        out.append((arg.arg, None if default is None else ast.unparse(default)))
+    out += [(arg.arg, default) for arg, default in zip(a.kwonlyargs, a.kw_defaults)]
     if a.kwarg:
         out.append(("**" + a.kwarg.arg, None))
-    return out
+    return [(name, default and ast.unparse(default).replace("'", '"')) for name, default in out]
 
 
-def stubs():
-    """The stub file: class -> {method: function}, and the names at its top."""
-    classes, names = {}, []
-    for node in tree("__init__.pyi").body:
+def stubs(name="__init__.pyi"):
+    """A stub file: class -> {method: [its function, or overloads of it]}, and the names at its top -> their nodes."""
+    classes, names = {}, {}
+    for node in tree(name).body:
         if isinstance(node, ast.ClassDef):
-            classes[node.name] = {n.name: n for n in node.body if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))}
-            names.append(node.name)
+            classes[node.name] = found = {}
+            for n in node.body:
+                if isinstance(n, FUNCTION):
+                    found.setdefault(n.name, []).append(n)
+            names[node.name] = node
         elif isinstance(node, ast.AnnAssign):
-            names.append(node.target.id)
+            names[node.target.id] = node
+        elif isinstance(node, FUNCTION):
+            names[node.name] = node
     return classes, names
 
 
@@ -103,9 +126,29 @@ def asynchronous(name):
     return name + "_async" in found or name + "_steps" in found
 
 
-def signature(stub):
-    text = ", ".join(name if default is None else "%s=%s" % (name, default) for name, default in parameters(stub))
-    return "%s(%s)" % (stub.name, text), ast.unparse(stub.returns) if stub.returns else "None"
+def forms(overloads, first=1):
+    """The forms of a method, or of a function (`first` 0), as text. Of overloads that take the same arguments, the last."""
+    found = {}
+    for f in overloads:
+        fixed = {a.arg: ast.unparse(a.annotation)[8:-1] for a in f.args.kwonlyargs if ast.unparse(a.annotation).startswith("Literal[")}
+        arguments = [(name, default or fixed.get(name)) for name, default in parameters(f, first)]
+        text = ", ".join(name if default is None else "%s=%s" % (name, default) for name, default in arguments)
+        found[frozenset(name for name, _ in arguments)] = "%s(%s)" % (f.name, text)
+    return list(found.values())
+
+
+def entry(overloads, text, more="", level="####", first=1):
+    """The lines of the reference on a method or function."""
+    returns = overloads[-1].returns
+    waits = "Awaited, returns" if isinstance(overloads[-1], ast.AsyncFunctionDef) else "Returns"
+    return [
+        "%s %s" % (level, ", ".join("`%s`" % f for f in forms(overloads, first))),
+        "",
+        "%s `%s`.%s" % (waits, ast.unparse(returns), more),
+        "",
+        paragraph(text),
+        "",
+    ]
 
 
 def paragraph(text):
@@ -113,50 +156,131 @@ def paragraph(text):
 
 
 def render():
-    classes, _ = stubs()
-    methods = classes["MicroTetherDB"]
-    database = next(n for n in tree("database.py").body if isinstance(n, ast.ClassDef))
+    classes, names = stubs()
+    found = classes["MicroTetherDB"]
+    database = definition("MicroTetherDB")
     lines = ["# API reference", "", "Made by `ci/apidoc.py` from the docstrings; do not edit.", ""]
     lines += ["## `MicroTetherDB`", "", "```python"]
-    init = methods["__init__"]
+    (init,) = found["__init__"]
     lines += ["MicroTetherDB("] + ["    %s=%s," % item for item in parameters(init)] + [")", "```", ""]
     lines += [paragraph(ast.get_docstring(database)), ""]
-    for title, names in GROUPS:
+    for title, members in GROUPS:
         lines += ["### " + title, ""]
-        for name in names:
+        for name in members:
             if name.startswith("__"):
                 continue
-            text, returns = signature(methods[name])
-            lines += ["#### `%s`" % text, ""]
-            lines += [
-                "Returns `%s`.%s"
-                % (returns, " Also as `await %s_async(...)`, which shares the event loop." % name if asynchronous(name) else ""),
-                "",
-            ]
-            lines += [paragraph(ast.get_docstring(implementation(name))), ""]
+            more = " Also as `await %s_async(...)`, which shares the event loop." % name if asynchronous(name) else ""
+            lines += entry(found[name], ast.get_docstring(implementation(name)), more)
     lines += ["### As a dictionary and a context manager", "", "| | |", "|---|---|"]
     lines += ["| %s | %s |" % (form, what) for form, _, what in PROTOCOL]
-    lines += ["", "## Errors", "", "| | |", "|---|---|"]
-    for node in tree("errors.py").body:
-        if isinstance(node, ast.ClassDef) and node.bases:
-            lines.append("| `%s` | %s |" % (node.name, paragraph(ast.get_docstring(node)).replace("\n", " ")))
+    cursor = definition("Cursor")
+    lines += ["", "## `Cursor`", "", paragraph(ast.get_docstring(cursor)), ""]
+    lines += entry(classes["Cursor"]["close"], ast.get_docstring(methods(cursor)["close"]))
+    lines += ["## Errors", ""] + errors(names)
     lines += ["", "## The module", ""]
-    config = next(n for n in tree("config.py").body if isinstance(n, ast.ClassDef) and n.name == "Defaults")
-    warning = next(n for n in tree("__init__.py").body if isinstance(n, ast.FunctionDef) and n.name == "on_warning")
+    config = definition("Defaults")
+    warning = functions("__init__")["on_warning"]
     lines += ["#### `defaults`", "", paragraph(ast.get_docstring(config)), ""]
-    source = next(n for n in config.body if isinstance(n, ast.FunctionDef) and n.name == "source")
+    source = methods(config)["source"]
     lines += ["`defaults.source(name)`: " + paragraph(ast.get_docstring(source)), ""]
     lines += ["#### `on_warning(message)`", "", paragraph(ast.get_docstring(warning)), ""]
-    preload = next(n for n in tree("methods.py").body if isinstance(n, ast.FunctionDef) and n.name == "preload")
-    lines += ["#### `preload(*names)`", "", paragraph(ast.get_docstring(preload)), ""]
+    lines += ["#### `preload(*names)`", "", paragraph(ast.get_docstring(functions("methods")["preload"])), ""]
     lines += ["#### `__version__`", "", "The release, a str.", ""]
+    lines += updates()
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    new = render()
-    if "--check" in sys.argv:
-        if not OUT.exists() or OUT.read_text() != new:
-            raise SystemExit("docs/api.md is stale: run ci/apidoc.py")
+def errors(names):
+    """The table of the errors among the names of a stub file."""
+    rows = [n for n in names if n != "MicroTetherDB" and definition(n) and definition(n).bases]
+    return ["| | |", "|---|---|"] + ["| `%s` | %s |" % (n, paragraph(ast.get_docstring(definition(n))).replace("\n", " ")) for n in rows]
+
+
+def updates():
+    """The lines on `microtetherdb.ota`."""
+    classes, names = stubs("ota/__init__.pyi")
+    updater = definition("Updater")
+    found = classes["Updater"]
+    arguments = parameters(found["__init__"][0])[:-1] + [(n, d) for n, d in parameters(methods(definition("Source"))["__init__"]) if d]
+    lines = ["## `microtetherdb.ota`", "", "[update.md](update.md) tells how to use it.", ""]
+    lines += ["#### `Updater(%s)`" % ", ".join("%s=%s" % a for a in arguments if a[0] != "offset"), ""]
+    lines += [paragraph(ast.get_docstring(updater)), ""]
+    for name in found:
+        if not name.startswith("_"):
+            lines += entry(found[name], ast.get_docstring(methods(updater)[name]), level="#####")
+    for name, function in functions("ota/__init__").items():
+        lines += entry([names[name]], ast.get_docstring(function), first=0)
+    lines += ["#### Errors", ""] + errors(names)
+    return lines + [""]
+
+
+def told(stub, cls, name):
+    """The docstring that the code has for a name in a stub file, or None: `name` in the class `cls`, or in the module."""
+    if cls == "MicroTetherDB":
+        if name.endswith("_async"):
+            return "As `%s`, sharing the event loop." % name[: -len("_async")]
+        return None if name.startswith("_") else ast.get_docstring(implementation(name))
+    if cls:
+        code = definition(cls)
+        node = code and methods(code).get(name)
     else:
-        OUT.write_text(new)
+        node = definition(name) or functions("ota/__init__" if stub.startswith("ota/") else "methods").get(name)
+    return node and ast.get_docstring(node)
+
+
+def documented(stub):
+    """The text of a stub file with the docstrings of the code, still to be formatted."""
+    lines = (PACKAGE / stub).read_text().split("\n")
+    todo = []
+    for node in tree(stub).body:
+        if isinstance(node, ast.ClassDef) and node.bases and ast.unparse(node.bases[0]) in ("TypedDict", "Protocol", "SourceOptions"):
+            continue  # not in the code
+        if isinstance(node, (ast.ClassDef, *FUNCTION)):
+            todo.append((node, None))
+        if isinstance(node, ast.ClassDef):
+            firsts = {}
+            for n in node.body:
+                if isinstance(n, FUNCTION):
+                    firsts.setdefault(n.name, n)  # the first of several overloads
+            todo += [(n, node.name) for n in firsts.values()]
+    for node, cls in sorted(todo, key=lambda item: -item[0].lineno):
+        text = told(stub, cls, node.name)
+        if text:
+            _insert(lines, node, text)
+    return "\n".join(lines)
+
+
+def _insert(lines, node, text):
+    # Put the docstring into the lines: instead of the one that is there, of `...`, or before the first member.
+    indent = " " * (node.col_offset + 4)
+    body = node.body[0]
+    text = text.replace("\\", "\\\\")
+    new = [(indent + line).rstrip() for line in ('"""%s%s"""' % (text, "\n" if "\n" in text else "")).split("\n")]
+    first, last = body.lineno - 1, body.end_lineno
+    if not isinstance(body, ast.Expr):
+        first = last = min([body.lineno, *(d.lineno for d in getattr(body, "decorator_list", ()))]) - 1
+        new.append("")
+    elif body.value.value is ... and lines[first][: body.col_offset].strip():
+        new.insert(0, lines[first][: body.col_offset].rstrip())
+    lines[first:last] = new
+
+
+STUBS = ("__init__.pyi", "ota/__init__.pyi")
+
+
+def stale():
+    """The files that are not what the code says."""
+    out = [] if OUT.exists() and OUT.read_text() == render() else [OUT]
+    return out + [PACKAGE / s for s in STUBS if ast.dump(ast.parse(documented(s))) != ast.dump(tree(s))]
+
+
+if __name__ == "__main__":
+    old = stale()
+    if "--check" in sys.argv:
+        if old:
+            raise SystemExit("stale: %s; run ci/apidoc.py" % ", ".join(str(p.relative_to(ROOT)) for p in old))
+    else:
+        for path in old:
+            path.write_text(render() if path == OUT else documented(path.relative_to(PACKAGE).as_posix()))
+            if path != OUT:
+                print("%s: written; format it with ruff" % path.relative_to(ROOT))

@@ -2,8 +2,8 @@
 """release.py [BOARD...]: build every board that can be built and complete dist/ to a release folder.
 
 Per board: images, size.json, SHA256SUMS, bom.cdx.json (CycloneDX), LICENCES.txt, the update manifest BOARD.json, signed with the
-private key whose path UPDATE_KEY gives. Over all: SHA256SUMS and index.html, a page for flashing from the browser. Equal commits
-give equal bytes. UPDATE_SECURITY (default 0) is the security version of the updates.
+private key whose path UPDATE_KEY gives. Over all: SHA256SUMS, index.html, a page for flashing from the browser, and a
+wheel of the types. Equal commits give equal bytes. UPDATE_SECURITY (default 0) is the security version of the updates.
 """
 
 import datetime
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import build
 import fetch
+import stubs
 import tools
 import updates
 from common import BOARDS, BUILD, DIST, ROOT, Failure, board, library_version, lock, main, micropython, pins, replace, source_date
@@ -201,6 +202,7 @@ def script(argv):
             build.build(name)
             rows.append(complete(name, spec, DIST / name, key, security))
         page(DIST, rows, *fetch.fetch("esp-web-tools"))
+        stubs.wheel(DIST)
     sums(DIST)
     print("  dist/: %d boards, update manifests %s" % (len(rows), "signed" if key else "NOT signed (UPDATE_KEY names no key)"))
 
