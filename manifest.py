@@ -19,6 +19,9 @@ files = sorted(
     for name in names
     if name.endswith(".py")
 )
+missing = set(options.without) - set(files)
+if missing:
+    raise ValueError("manifest.py: without: no such file in the package: " + ", ".join(sorted(missing)))
 files = [name for name in files if name not in options.without]
 package("microtetherdb", files=files, opt=options.opt)
 

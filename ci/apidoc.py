@@ -38,12 +38,8 @@ PROTOCOL = (
 
 
 def tree(name):
-    """The syntax tree of a file of the package. A module may be in any sub-package; of several, one that is less deep."""
-    path = PACKAGE / name
-    if not path.exists():
-        found = sorted(PACKAGE.rglob(path.name), key=lambda p: len(p.parts))
-        path = next(p for p in found if p.match(name))
-    return ast.parse(path.read_text())
+    """The syntax tree of a file of the package."""
+    return ast.parse((PACKAGE / name).read_text())
 
 
 def functions(module):

@@ -77,17 +77,3 @@ def _load(name):
     loaded[name] = sys.modules[path]
     _loaded = loaded
     return loaded[name]
-
-
-def forget(*names):
-    """Give up modules that were needed once, so that the collector takes them."""
-    global _loaded
-    with _lock:
-        loaded = _loaded.copy()
-        for name in names:
-            loaded.pop(name, None)
-            path = "microtetherdb." + name
-            if sys.modules.pop(path, None) is not None:
-                package, _, name = path.rpartition(".")
-                delattr(sys.modules[package], name)
-        _loaded = loaded

@@ -136,7 +136,7 @@ def start(db, args, kw):
         if cfg["event_loop"] is not None or core is not None and core.cur_task is not None:
             module("background").attach(db, cfg["event_loop"])
         if "file_cache" not in cfg:  # a computer has RAM for them
-            loading.forget("opening", "storage.recovery", "storage.file_recovery", "storage.region_recovery")
+            _forget("opening", "storage.recovery", "storage.file_recovery", "storage.region_recovery")
         return  # from within: the end of a `try` is a jump, where Ctrl-C would leave a database open that nobody has
     except BaseException:
         place[0] = db._open = False
@@ -147,6 +147,19 @@ def start(db, args, kw):
             if len(place) > 1:
                 module("storage.places").release(place)
         raise
+
+
+def _forget(*names):
+    # Give up modules that were needed once, so that the collector takes them.
+    with loading._lock:
+        loaded = loading._loaded.copy()
+        for name in names:
+            loaded.pop(name, None)
+            path = "microtetherdb." + name
+            if sys.modules.pop(path, None) is not None:
+                package, _, name = path.rpartition(".")
+                delattr(sys.modules[package], name)
+        loading._loaded = loaded
 
 
 def _set_up(db, cfg, store, clock, name):
