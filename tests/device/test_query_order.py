@@ -4,7 +4,6 @@ import json
 import random
 from collections import OrderedDict
 
-import queries
 from microtetherdb import order
 
 random.seed(2)
