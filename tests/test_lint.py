@@ -26,7 +26,7 @@ def test_lint_finds_nothing():
     [
         ("ruff check", "a.py", "import os\n"),
         ("ruff format", "a.py", "x = [1,2]\n"),
-        ("codespell", "a.md", "A fault that ocured.\n"),  # codespell:ignore
+        ("codespell", "a.md", "A fault that occured.\n"),  # codespell:ignore
         ("clang-format", "a.c", "int  one;\n"),
         ("actionlint", ".github/workflows/a.yml", WORKFLOW),
     ],
