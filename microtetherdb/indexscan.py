@@ -7,7 +7,6 @@ remembers those that it would miss or meet twice, and gives them at the end.
 from json import loads
 
 from . import index as _index
-from . import keys
 from .errors import QueryError
 from .key_range import after
 from .scan import NO, acceptor

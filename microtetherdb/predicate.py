@@ -6,7 +6,6 @@ built-ins from the start: hence small functions, and built-ins bound anew here a
 """
 
 from .comparison import between
-from .order import MISSING
 from .path import walk
 
 isinstance = isinstance
