@@ -11,7 +11,7 @@ VENV := build/venv/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 
-.PHONY: help run test test-nightly bench release boards firmware try flash clean distclean tools data mip stubs
+.PHONY: help run lint format test test-nightly bench release boards firmware try flash clean distclean tools data mip stubs
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -25,6 +25,12 @@ run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open i
 	@$(PYTHON) ci/build.py UNIX
 	@mkdir -p build/run && cd build/run && MTDB_DATA=$(abspath $(DATA)) ../../dist/UNIX/micropython $(foreach a,$(ARGS),$(or $(wildcard $(abspath $a)),$a))
 endif
+
+lint: tools ## check code, format, spelling and workflows: a few seconds, and part of make test
+	@$(VENV)/python ci/lint.py
+
+format: tools ## write the format of Python and C files, and what else make lint can mend
+	@$(VENV)/python ci/lint.py --fix
 
 test: tools data ## build what the tests need and run all of them
 	@$(PYTHON) ci/packages.py measure riscv qemu browser

@@ -8,7 +8,6 @@ Prints one line of JSON for each measurement, then a table. Argument: path of th
 
 import gc
 import json
-import os
 import random
 import sys
 

@@ -40,8 +40,10 @@ SYNTHETIC = (
         "ten operators",
         1.3,
         "plain",
-        "d['n'] >= 5 and d['n'] < 95 and d['temp'] > 1 and d['temp'] <= 39 and d['city'] != 'Cork' and d['city'] in ('Oslo', 'Lima', 'Bonn')"
-        " and 'sensor' in d and (d['ok'] == True or d['n'] > 10) and d['sensor'] > 's02'",
+        (
+            "d['n'] >= 5 and d['n'] < 95 and d['temp'] > 1 and d['temp'] <= 39 and d['city'] != 'Cork' and d['city'] in ('Oslo', 'Lima', 'Bonn')"
+            " and 'sensor' in d and (d['ok'] == True or d['n'] > 10) and d['sensor'] > 's02'"
+        ),
         0,
         {
             "n": {"$gte": 5, "$lt": 95},
@@ -64,8 +66,10 @@ WEATHER = (
         "ten operators",
         None,
         "plain",
-        "d['temp_max'] >= 5 and d['temp_max'] < 35 and d['wind'] > 1 and d['wind'] <= 9 and d['weather'] != 'snow'"
-        " and d['weather'] in ('sun', 'rain', 'drizzle') and 'temp_min' in d and (d['precipitation'] == 0 or d['wind'] > 2) and d['date'] > '2012-02'",
+        (
+            "d['temp_max'] >= 5 and d['temp_max'] < 35 and d['wind'] > 1 and d['wind'] <= 9 and d['weather'] != 'snow'"
+            " and d['weather'] in ('sun', 'rain', 'drizzle') and 'temp_min' in d and (d['precipitation'] == 0 or d['wind'] > 2) and d['date'] > '2012-02'"
+        ),
         0,
         {
             "temp_max": {"$gte": 5, "$lt": 35},

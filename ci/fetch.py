@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import tarfile
 import zipfile
-from pathlib import Path
 
 import packages
 import tools

@@ -3,7 +3,8 @@
 
 Per board: images, size.json, SHA256SUMS, bom.cdx.json (CycloneDX), LICENCES.txt, the update manifest BOARD.json, signed with the
 private key whose path UPDATE_KEY gives. Over all: SHA256SUMS, index.html, a page for flashing from the browser, and a
-wheel of the types. Equal commits give equal bytes. UPDATE_SECURITY (default 0) is the security version of the updates.
+wheel of the types. Equal commits give equal bytes. UPDATE_SECURITY (default 0) is the security version of the updates. CHANGELOG.md must tell of
+the version.
 """
 
 import datetime
@@ -22,6 +23,7 @@ import uuid
 from pathlib import Path
 
 import build
+import changelog
 import fetch
 import stubs
 import tools
@@ -183,6 +185,7 @@ def page(dist, rows, component):
 
 def script(argv):
     """Build and complete the boards named, or all."""
+    changelog.section(changelog.PATH.read_text(), library_version())
     if Path(sys.prefix) != BUILD / "venv":  # cyclonedx and cryptography are there
         with lock():
             python = tools.tools()

@@ -37,7 +37,7 @@ def _crypto():
         own = Path(sys.argv[0]).resolve() == Path(__file__).resolve()
         if own and Path(sys.prefix) != venv and (venv / "bin" / "python").exists():
             os.execv(venv / "bin" / "python", ["python", *sys.argv])
-        raise Refused("the Python package 'cryptography' is missing; run: make tools")
+        raise Refused("the Python package 'cryptography' is missing; run: make tools") from None
     return ec, utils, hashes, serialization
 
 
@@ -53,7 +53,7 @@ def load_key(path):
     try:
         return serialization.load_pem_private_key(Path(path).read_bytes(), None)
     except (OSError, ValueError, TypeError) as e:
-        raise Refused("cannot read the private key %s: %s" % (path, e))
+        raise Refused("cannot read the private key %s: %s" % (path, e)) from None
 
 
 def keygen(path):
@@ -68,7 +68,7 @@ def keygen(path):
     try:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as e:
-        raise Refused("cannot create %s: %s" % (path, e.strerror))
+        raise Refused("cannot create %s: %s" % (path, e.strerror)) from None
     with open(file, "wb") as f:
         f.write(pem)
     public = public_hex(private)
@@ -92,7 +92,7 @@ def make(image, board, version, variant="", security=0, updater=1, key=None):
     try:
         m = manifest.parse(m)
     except BadManifest as e:
-        raise Refused("%s: missing, wrong type or out of range" % e)
+        raise Refused("%s: missing, wrong type or out of range" % e) from None
     if key:
         ec, utils, hashes, _ = _crypto()
         der = load_key(key).sign(manifest.canonical(m), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
@@ -137,7 +137,7 @@ def inspect(path, public=None):
     try:
         m = manifest.parse(path.read_bytes())
     except (OSError, BadManifest) as e:
-        raise Refused("%s: %s" % (path, e))
+        raise Refused("%s: %s" % (path, e)) from None
     lines = ["%-10s %s" % (name, m[name]) for name in manifest.FIELDS]
     good = True
     image = path.parent / urllib.parse.unquote(m.get("file", ""))

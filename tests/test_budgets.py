@@ -8,7 +8,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 
-import budgets  # noqa: E402
+import budgets
 
 
 @pytest.mark.parametrize("group", sorted(budgets.MEASURES))

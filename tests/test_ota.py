@@ -1,6 +1,5 @@
 """SPEC 9: updates over the air. The whole cycle for real on the UNIX image: local HTTP server, slots in files, restarts."""
 
-import hashlib
 import json
 import os
 import shutil

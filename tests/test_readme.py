@@ -48,6 +48,9 @@ def test_commands_are_targets_of_the_makefile():
 def test_links_lead_somewhere():
     for name in (
         "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
         "boards/README.md",
         "docs/firmware.md",
         "docs/start.md",

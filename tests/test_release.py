@@ -16,11 +16,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "ci"))
+import assets  # noqa: E402
+import changelog  # noqa: E402
 import fetch  # noqa: E402
 import packages  # noqa: E402
 import release  # noqa: E402
 import updates  # noqa: E402
-from common import DIST, lock, source_date  # noqa: E402
+from common import DIST, Failure, lock, source_date  # noqa: E402
 
 ESP32 = ("ESP32_GENERIC", "ESP32_GENERIC_S3", "ESP32_GENERIC_C3")
 
@@ -245,6 +247,44 @@ def test_signatures_are_those_of_rfc_6979(tmp_path):
     private = ec.derive_private_key(0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721, ec.SECP256R1())
     der = private.sign(b"sample", ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
     assert "%064x" % utils.decode_dss_signature(der)[0] == "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+
+
+CHANGES = "# Changes\n\n## [Unreleased]\n%s\n## [1.2.0] - 2026-01-02\n\n### Added\n\n- a\n\n## [1.1.0] - 2026-01-01\n\n- b\n"
+
+
+def test_the_change_log_tells_of_the_librarys_version():
+    assert changelog.section(changelog.PATH.read_text(), release.library_version()).startswith("### ")
+
+
+def test_a_version_that_the_change_log_does_not_tell_of_is_not_released(monkeypatch):
+    monkeypatch.setattr(release, "library_version", lambda: "9.9.9")
+    monkeypatch.setattr(release.build, "build", lambda name: pytest.fail("built " + name))
+    with pytest.raises(Failure, match=r"CHANGELOG.md .* 9\.9\.9.*write a section '## \[9\.9\.9\] - YYYY-MM-DD'"):
+        release.script(["UNIX"])
+    with pytest.raises(Failure, match="1.3.0"):
+        changelog.section(CHANGES % "", "1.3.0")
+    with pytest.raises(Failure, match="2.0"):
+        changelog.section("## [2.0]\n\n- without a date\n", "2.0")
+
+
+def test_a_tag_releases_its_version_with_all_its_changes():
+    assert changelog.notes(CHANGES % "", "1.2.0", "v1.2.0") == "### Added\n\n- a\n"
+    with pytest.raises(Failure, match="the tag v1.2.1 is not v1.2.0"):
+        changelog.notes(CHANGES % "", "1.2.0", "v1.2.1")
+    for left in ("\n- more\n", "\n### Fixed\n\n- more\n"):
+        with pytest.raises(Failure, match="Unreleased"):
+            changelog.notes(CHANGES % left, "1.2.0", "v1.2.0")
+
+
+def test_assets_of_a_release_lie_in_one_folder_with_names_of_their_own(dist, tmp_path):
+    names = assets.collect(dist, tmp_path / "assets")
+    assert {"UNIX-micropython", "UNIX-bom.cdx.json", "ESP32_GENERIC-bom.cdx.json", "RPI_PICO-LICENCES.txt"} <= set(names)
+    assert len([n for n in names if n.startswith("RPI_PICO-") and n.endswith((".uf2", ".bin"))]) >= 2
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=tmp_path / "assets", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "assets" / "SHA256SUMS").read_text().splitlines()) == len(names)
+    with pytest.raises(Failure, match="make release"):
+        assets.collect(tmp_path / "none", tmp_path / "nothing")
 
 
 nightly = pytest.mark.skipif(os.environ.get("MTDB_NIGHTLY") != "1", reason="builds whole images: nightly")

@@ -36,8 +36,8 @@ def holes(n):
             rest = (rest, None)
     except MemoryError:
         pass
-    for i in range(0, i, 2):
-        taken[i] = None
+    for hole in range(0, i, 2):
+        taken[hole] = None
     gc.collect()
     larger = None
     try:
@@ -132,7 +132,7 @@ def main(case, medium, n):
         kept = holes(n)
         import microtetherdb
     elif case == "open":
-        import microtetherdb
+        import microtetherdb  # noqa: F401
 
         kept = holes(n)
         db = opened(where)
@@ -145,7 +145,7 @@ def main(case, medium, n):
         if not first:
             run(db, 1)
             db.flush()
-        kept = holes(n)
+        kept = holes(n)  # noqa: F841
         run(db, 2)
     print("OK")
 

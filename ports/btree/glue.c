@@ -48,6 +48,7 @@ static void *stream_of(int fd) {
 #if MTDB_BTREE_STOCK
 #define GUARDED(failed, call) (call)
 #else
+// clang-format off: it does not indent a statement expression in a macro
 #define GUARDED(failed, call) ({ \
         nlr_buf_t nlr; \
         __typeof__(call) got = failed; \
@@ -59,6 +60,7 @@ static void *stream_of(int fd) {
         } \
         got; \
     })
+// clang-format on
 
 static void keep(mp_obj_t exception) {
     MP_STATE_THREAD(mp_pending_exception) = exception;

@@ -15,7 +15,7 @@ static mp_obj_t mp_time_localtime_get(void) {
     timeutils_seconds_since_epoch_to_struct_time(mp_hal_time_ns() / 1000000000, &t);
     mp_obj_t parts[] = {
         mp_obj_new_int(t.tm_year), mp_obj_new_int(t.tm_mon), mp_obj_new_int(t.tm_mday), mp_obj_new_int(t.tm_hour),
-        mp_obj_new_int(t.tm_min), mp_obj_new_int(t.tm_sec), mp_obj_new_int(t.tm_wday), mp_obj_new_int(t.tm_yday),
+        mp_obj_new_int(t.tm_min),  mp_obj_new_int(t.tm_sec), mp_obj_new_int(t.tm_wday), mp_obj_new_int(t.tm_yday),
     };
     return mp_obj_new_tuple(MP_ARRAY_SIZE(parts), parts);
 }

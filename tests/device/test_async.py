@@ -3,7 +3,6 @@
 # SPEC section 6: the application's loop, tasks, context managers.
 import asyncio
 import os
-import time
 from microtetherdb import MicroTetherDB, DBClosed
 from expect import raises, until
 from asyncio import core
@@ -11,7 +10,6 @@ from asyncio import core
 
 def pending():
     # tasks in the loop's queue
-    n = 0
     kept = []
     while core._task_queue.peek():
         kept.append(core._task_queue.pop())

@@ -2,7 +2,7 @@
 # heap: 2M
 # SPEC sections 2, 3, 4, 8: every argument of every public call refuses what it cannot take, by name, and nothing is changed.
 import os
-from microtetherdb import MicroTetherDB, DBError, QueryError
+from microtetherdb import MicroTetherDB, QueryError
 
 NAN = float("nan")
 INF = float("inf")

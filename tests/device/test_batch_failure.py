@@ -2,7 +2,6 @@
 # SPEC section 2: a batch is atomic; also when memory runs out in the middle of it, in RAM. Its generated keys are unique and in order.
 import os
 from microtetherdb import MicroTetherDB
-from expect import raises
 
 
 class Failing:

@@ -67,7 +67,7 @@ for start in (b"00000", b"00150", b"00299"):
         first = next(it)
     except StopIteration:
         first = "end"
-    except:  # whatever is said of it
+    except BaseException:  # whatever is said of it
         locked += 1
     micropython.heap_unlock()
     assert first is None or first == start, first

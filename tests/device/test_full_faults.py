@@ -144,7 +144,7 @@ class Run:
 
     def work(self, bits):
         random.seed(7)
-        r = lambda n: random.getrandbits(20) % n  # noqa: E731
+        r = lambda n: random.getrandbits(20) % n
         db = self.db
         model = self.model
         for i in range(CALLS):
@@ -152,7 +152,7 @@ class Run:
             key = "k%02d" % r(26)
             if kind < 9:
                 d = document(r, i)
-                is_there = lambda: (self.read(db.get, key) or {}).get("i") == i  # noqa: E731
+                is_there = lambda: (self.read(db.get, key) or {}).get("i") == i
                 if self.call(is_there, db.put, key, d) if kind else self.call(is_there, lambda: db.put(key, d, ttl=9999)):
                     model[key] = d["i"], len(d["p"])
             elif kind < 12:

@@ -50,7 +50,7 @@ def fill_up(where):
 def others(kind, seed):
     """Other files come and go; behind each flush that returned the power is cut."""
     random.seed(seed)
-    r = lambda n: random.getrandbits(24) % n  # noqa: E731
+    r = lambda n: random.getrandbits(24) % n
     flash, target, where = made(kind, 48)
     db = MicroTetherDB(target, in_memory=False)
     model = {}

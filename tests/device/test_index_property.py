@@ -41,7 +41,6 @@ def by_hand(db, f, spec):
         elif f.match(doc):
             out.append((key.decode(), doc))
     if spec:
-        path = spec.lstrip("-")
         s = sort.Sorter(sort.parse(spec), 0)
         for key, doc in out:
             s.add(doc, key)

@@ -3,7 +3,6 @@
 # heap: 260k
 # SPEC sections 2 and 5: load() takes JSON and nothing else, naming the record that is none; the records before it are stored.
 import io
-import json
 import os
 from collections import OrderedDict
 

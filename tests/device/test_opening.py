@@ -87,7 +87,6 @@ os.remove("t.txt")
 # too little RAM: falls back to the file and says so once
 said = []
 microtetherdb.on_warning, old = said.append, microtetherdb.on_warning
-import gc
 from microtetherdb import opening
 
 opening._MIN_QUOTA = 1 << 30

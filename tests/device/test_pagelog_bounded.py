@@ -38,7 +38,7 @@ def fill(share):
 
 def measure(share, operations):
     global first, last
-    worst = erases = programs = 0
+    erases = programs = 0
     histogram = {}
     flash.clear_counts()
     for i in range(operations):

@@ -1,7 +1,6 @@
 # boards: unix unix32 m33
 # qemu heap: 4m
 # SPEC section 4: nothing that comes from an untrusted source crashes the interpreter or hangs it; limits say which.
-import time
 
 from expect import raises
 from microtetherdb import MicroTetherDB, QueryError

@@ -4,8 +4,7 @@ import json
 import random
 from collections import OrderedDict
 
-import queries
-from microtetherdb.query import value_order as order, ordered_json
+from microtetherdb.query import ordered_json, value_order as order
 
 random.seed(2)
 LETTERS = ("{", "}", "[", "]", ",", ":", '"', "\\", "a", " ", "\n", "\u20ac")

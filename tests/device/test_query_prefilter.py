@@ -1,6 +1,5 @@
 # boards: unix unix32
 # SPEC section 4: raw bytes are looked at before parsing, and that never changes a result.
-import json
 import random
 import sys
 

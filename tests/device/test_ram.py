@@ -2,7 +2,6 @@
 # heap: 190k
 # Issue "library" 5: RAM mode on a fragmented heap, quota, DBFull.
 import gc
-import sys
 from microtetherdb import MicroTetherDB, DBFull
 from microtetherdb.records import clock
 from expect import FakeTime, raises

@@ -130,7 +130,7 @@ def promise(db, again):
     ks = db.put_batch([{"i": 0}, {"i": 1}, ("bk", {"i": 2})])
     assert len(ks) == 3 and ks[2] == "bk" and ks[0] < ks[1] and len(db) == n + 3
     assert db[ks[1]] == {"i": 1}
-    e = raises(TypeError, "items[1]", db.put_batch, [{"i": 0}, {"i": b"no"}])
+    raises(TypeError, "items[1]", db.put_batch, [{"i": 0}, {"i": b"no"}])
     raises(ValueError, "items[2]", db.put_batch, ["a", "b", float("nan")])
     raises(ValueError, "ttls: 2 for 3", db.put_batch, [1, 2, 3], [5, 6])
     assert len(db) == n + 3

@@ -4,7 +4,6 @@
 import asyncio
 import os
 import sys
-import time
 import microtetherdb
 from microtetherdb import MicroTetherDB, DBError, DBLock, DBFull, DBCorrupt, DBClosed, QueryError
 from expect import raises, until
@@ -32,7 +31,7 @@ for db in (MicroTetherDB(), fresh(), MicroTetherDB(Flash(16), in_memory=False)):
         db.put("k%d" % i, {"i": i}, ttl=100 if i < 3 else None)
     db.get("k1")
     db.get("nothing")
-    "k1" in db
+    assert "k1" in db
     db.delete("k11")
     db.query({"i": 5})
     db.count({"i": 6})

@@ -68,7 +68,7 @@ def one(ram, call, n, m, how, error):
     failed = False
     try:
         call(db)
-    except BaseException as e:  # noqa: BLE001
+    except BaseException as e:
         if not isinstance(e, (KeyboardInterrupt, OSError, MemoryError)) and not (e.__class__.__name__ == "DBFull" and error.args == (12,)):
             raise
         failed = True
@@ -77,7 +77,7 @@ def one(ram, call, n, m, how, error):
         try:
             there = dict(db.items())
             break
-        except BaseException as e:  # noqa: BLE001
+        except BaseException as e:
             if m is None or isinstance(e, AssertionError):
                 raise
     after = dict(before)

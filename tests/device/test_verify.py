@@ -107,8 +107,8 @@ os.remove("copy.db")
 flash = Flash(32)
 db = fresh(flash)
 assert db.delete(purge=True) == 12
-after = MicroTetherDB(flash.copy(), in_memory=False)  # what a power cut now would leave
-assert len(after) == 0 and after.check()["ok"] and after.indexes() == ["l"]
-after.close()
+left = MicroTetherDB(flash.copy(), in_memory=False)  # what a power cut now would leave
+assert len(left) == 0 and left.check()["ok"] and left.indexes() == ["l"]
+left.close()
 db.close()
 print("OK")

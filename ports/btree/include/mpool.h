@@ -11,32 +11,48 @@
 #undef CIRCLEQ_INSERT_HEAD
 #undef CIRCLEQ_INSERT_TAIL
 #undef CIRCLEQ_REMOVE
-#define CIRCLEQ_HEAD(name, type) struct name { struct type *cqh_first, *cqh_last; }
-#define CIRCLEQ_ENTRY(type) struct { struct type *cqe_next, *cqe_prev; }
+#define CIRCLEQ_HEAD(name, type) \
+    struct name { \
+        struct type *cqh_first, *cqh_last; \
+    }
+#define CIRCLEQ_ENTRY(type) \
+    struct { \
+        struct type *cqe_next, *cqe_prev; \
+    }
 #define CIRCLEQ_INIT(head) \
-    do { (head)->cqh_first = (head)->cqh_last = (void *)(head); } while (0)
+    do { \
+        (head)->cqh_first = (head)->cqh_last = (void *)(head); \
+    } while (0)
 #define CIRCLEQ_INSERT_HEAD(head, elm, field) \
     do { \
         (elm)->field.cqe_next = (head)->cqh_first; \
         (elm)->field.cqe_prev = (void *)(head); \
-        if ((head)->cqh_last == (void *)(head)) (head)->cqh_last = (elm); \
-        else (head)->cqh_first->field.cqe_prev = (elm); \
+        if ((head)->cqh_last == (void *)(head)) \
+            (head)->cqh_last = (elm); \
+        else \
+            (head)->cqh_first->field.cqe_prev = (elm); \
         (head)->cqh_first = (elm); \
     } while (0)
 #define CIRCLEQ_INSERT_TAIL(head, elm, field) \
     do { \
         (elm)->field.cqe_next = (void *)(head); \
         (elm)->field.cqe_prev = (head)->cqh_last; \
-        if ((head)->cqh_first == (void *)(head)) (head)->cqh_first = (elm); \
-        else (head)->cqh_last->field.cqe_next = (elm); \
+        if ((head)->cqh_first == (void *)(head)) \
+            (head)->cqh_first = (elm); \
+        else \
+            (head)->cqh_last->field.cqe_next = (elm); \
         (head)->cqh_last = (elm); \
     } while (0)
 #define CIRCLEQ_REMOVE(head, elm, field) \
     do { \
-        if ((elm)->field.cqe_next == (void *)(head)) (head)->cqh_last = (elm)->field.cqe_prev; \
-        else (elm)->field.cqe_next->field.cqe_prev = (elm)->field.cqe_prev; \
-        if ((elm)->field.cqe_prev == (void *)(head)) (head)->cqh_first = (elm)->field.cqe_next; \
-        else (elm)->field.cqe_prev->field.cqe_next = (elm)->field.cqe_next; \
+        if ((elm)->field.cqe_next == (void *)(head)) \
+            (head)->cqh_last = (elm)->field.cqe_prev; \
+        else \
+            (elm)->field.cqe_next->field.cqe_prev = (elm)->field.cqe_prev; \
+        if ((elm)->field.cqe_prev == (void *)(head)) \
+            (head)->cqh_first = (elm)->field.cqe_next; \
+        else \
+            (elm)->field.cqe_prev->field.cqe_next = (elm)->field.cqe_next; \
     } while (0)
 
 #if MTDB_BTREE_STOCK

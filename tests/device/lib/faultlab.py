@@ -9,7 +9,6 @@ import gc
 import sys
 
 import faults
-import microtetherdb
 from flashsim import Flash
 from microtetherdb import DBError, MicroTetherDB
 from microtetherdb.storage import places
@@ -167,7 +166,7 @@ def case(kind, call, arm, stride=1, first=1, many=False, again=0):
                 assert content(db) == found, where + ": lost after reopening"
                 assert db.check()["ok"], where + ": check() after reopening"
                 db.close()
-        except BaseException as e:
+        except BaseException:
             sys.print_exception(fault) if fault else None
             print("AT", where)
             raise
@@ -212,7 +211,6 @@ MANY = ("delete_many", "update_many")
 
 def run(kind, arm, again=0, calls=CALLS, step=1):
     """All calls on one medium, every `step`-th fault."""
-    import os
 
     n = 0
     for i, name in enumerate(calls):

@@ -47,7 +47,7 @@ def more(target, changes):
 
 
 def workload(lab, target, rounds):
-    rnd = random.seed(5)
+    random.seed(5)
     log, tree = _open(target)
 
     def flush():
