@@ -2,16 +2,11 @@
 # `without` leaves files of the package out: include("../../manifest.py", without=("ota/slot_file.py",)).
 # `opt=3`, as for MicroPython's own asyncio, leaves out line numbers (10 KB of flash): tracebacks name functions only.
 import os
-import re
 
 options.defaults(without=(), opt=None)
 
-with open("microtetherdb/__init__.py") as f:
-    metadata(
-        description="Document database for microcontrollers",
-        version=re.search(r'^__version__ = "([^"]+)"', f.read(), re.M).group(1),
-        license="MIT",
-    )
+# No version here: MicroPython would append it to each file, which costs RAM in each module.
+metadata(description="Document database for microcontrollers", license="MIT")
 
 files = sorted(
     os.path.relpath(os.path.join(folder, name), "microtetherdb")

@@ -2,9 +2,9 @@
 """release.py [BOARD...]: build every board that can be built and complete dist/ to a release folder.
 
 Per board: images, size.json, SHA256SUMS, bom.cdx.json (CycloneDX), LICENCES.txt, the update manifest BOARD.json, signed with the
-private key whose path UPDATE_KEY gives. Over all: SHA256SUMS, index.html, a page for flashing from the browser, and a
-wheel of the types. Equal commits give equal bytes. UPDATE_SECURITY (default 0) is the security version of the updates. CHANGELOG.md must tell of
-the version.
+private key whose path UPDATE_KEY gives. Over all: SHA256SUMS, index.html, a page for flashing from the browser, and a wheel of
+the types. Equal commits give equal bytes. UPDATE_SECURITY (default 0) is the security version of the updates. CHANGELOG.md must
+tell of the version.
 """
 
 import datetime

@@ -6,8 +6,8 @@
 ...     db.query({"temp": {"$gt": 20}})
 """
 
+from . import loading
 from .database import MicroTetherDB
-from .loading import module
 
 __version__ = "0.1.0"
 
@@ -25,15 +25,15 @@ def on_warning(message):
 def __getattr__(name):
     # What is not needed by every program is loaded on first use.
     if name == "defaults":
-        return module("config").Defaults()
+        return loading.module("config").Defaults()
     if name == "preload":
-        return module("methods").preload
+        return loading.module("methods").preload
     if name == "QueryError" or name.startswith("DB"):
-        return getattr(module("errors"), name)
+        return getattr(loading.module("errors"), name)
     if name >= "a" and "." not in name and "/" not in name and name != "names":
         # MicroPython also asks here for a submodule that is not loaded yet (`from . import x`), and `dir()` for any name.
         try:
-            return module(name)
+            return loading.module(name)
         except ImportError as e:
             if __name__ + "." + name not in str(e):
                 raise  # a module that this one needs is missing

@@ -6,7 +6,6 @@ from micropython import const
 
 from .arguments import check_ttl
 from .changelist import changes
-from .loading import module
 from .locking import hold
 from .records import keys, record
 from .records.encoder import check_tags, encode

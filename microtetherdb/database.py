@@ -202,6 +202,4 @@ class MicroTetherDB:
     _open = False
     _session = None  # first part of generated keys
     _counted = None  # (number of records, the store's count of changes then)
-    _task = None
-    _leftover = False  # there may be entries of an index that is dropped or was not finished
     _moves = None  # of records in indexes, while queries walk through them

@@ -168,6 +168,8 @@ def _set_up(db, cfg, store, clock, name):
     db._keys_made = 0
     db._expiry = None
     db._indexes = None
+    db._task = None
+    db._leftover = False  # there may be entries of an index that is dropped or was not finished
     db._linked = False  # whether the tree has, or may get, entries besides records, that change with them
     if not store.ram:
         _look_around(db, store)

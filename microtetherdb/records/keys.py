@@ -4,7 +4,7 @@ from micropython import const
 
 from ..loading import module
 
-MAX_KEY = 128  # bytes of UTF-8
+_MAX_KEY = 128  # bytes of UTF-8
 
 META = b"\x00m"  # state of the database, where no commit has it yet (docs/format.md)
 EXPIRY = b"\x00e"
@@ -24,8 +24,8 @@ def stored(key):
     n = len(raw)
     if n == 0:
         raise ValueError("key: empty")
-    if n > MAX_KEY:
-        raise ValueError("key: %d bytes, at most %d" % (n, MAX_KEY))
+    if n > _MAX_KEY:
+        raise ValueError("key: %d bytes, at most %d" % (n, _MAX_KEY))
     if raw[0] < 2:  # 0x00 is ours
         return USER + raw
     return key
