@@ -2,7 +2,8 @@
 
     make run ARGS=examples/weather.py
 
-The readings (1,461 days, 2012 to 2015) are seattle-weather.csv of the npm package vega-datasets; MTDB_DATA is its path.
+The readings (1,461 days, 2012 to 2015) are seattle-weather.csv of the npm package vega-datasets, which `make run` fetches.
+On a board, copy them first: mpremote cp build/src/vega-datasets/seattle-weather.csv :
 """
 
 import os
@@ -10,7 +11,7 @@ import time
 
 from microtetherdb import MicroTetherDB
 
-DATA = os.getenv("MTDB_DATA") or "seattle-weather.csv"
+DATA = "seattle-weather.csv"
 FILE = "weather.db"
 
 
@@ -60,7 +61,9 @@ def ask():
 
 def latest():
     """Keep the last week in RAM, each day for an hour, and one alarm for a second."""
-    days = list(readings(DATA))[-7:]
+    days = []
+    for day in readings(DATA):  # a list of all days would not fit into the RAM of a board
+        days = days[-6:] + [day]
     with MicroTetherDB() as db:
         for date, day in days:
             db.put(date, day, ttl=3600, tags=["live"])
