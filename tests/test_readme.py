@@ -34,6 +34,21 @@ def test_scripts_print_what_they_should(run):
     assert outputs == ["31 [28, 29, 30]\n", "{'text': 'frost'}\nNone\n"]
 
 
+def _table(text, heading):
+    rows = re.findall(r"^\|(.*)\|$", text[text.index(heading) :].partition("\n\n")[0], re.M)
+    return {cells[0]: cells[1:] for cells in ([cell.strip() for cell in row.split("|")] for row in rows)}
+
+
+def test_figures_are_those_of_the_page_on_performance():
+    measured = _table((ROOT / "docs" / "performance.md").read_text(), "| what | put, us |")
+    rows = _table(README, "| 500 readings |")
+    columns = [measured["what"].index(name) for name in rows.pop("500 readings")[:3]]
+    del rows["---"]
+    assert len(rows) == 5
+    for name, cells in rows.items():
+        assert cells[:3] == [measured[name][i] for i in columns], name
+
+
 def test_commands_are_targets_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^make ([a-z-]+)", "\n".join(text for kind, text in BLOCKS if kind == "sh"), re.M)
