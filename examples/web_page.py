@@ -82,3 +82,5 @@ with MicroTetherDB(event_loop=asyncio.get_event_loop()) as db:
         asyncio.run(main())
     except KeyboardInterrupt:
         print("stopped, %d readings" % len(db))
+    except OSError as e:
+        print("port %d: %s" % (PORT, e))  # taken by another program, for example

@@ -212,7 +212,7 @@ def main(argv):
                 ),
                 end="",
             )
-        except AssertionError as e:
+        except (AssertionError, OSError) as e:
             sys.exit(str(e))
         return 0
 

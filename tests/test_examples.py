@@ -211,10 +211,10 @@ def test_web_page_shows_readings_until_ctrl_c(tmp_path):
         port = s.getsockname()[1]
     path = tmp_path / "web_page.py"
     path.write_text(changed("web_page.py", ('("kitchen", 21)', '("<b>&kitchen", 21)'), ("INTERVAL = 1 ", "INTERVAL = 0.05 ")))
+    env = {"MICROPYPATH": ".frozen:%s" % microdot}
     server = subprocess.Popen(
-        [PROGRAMS["unix"], path, str(port)],
-        env={"MICROPYPATH": ".frozen:%s" % microdot}, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [PROGRAMS["unix"], path, str(port)], env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
         address = server.stdout.readline().split()[0]
         assert address == "http://127.0.0.1:%d/" % port
@@ -238,6 +238,8 @@ def test_web_page_shows_readings_until_ctrl_c(tmp_path):
         for bad in ("abc", "nan"):
             status, text = _get(address + "readings?min=" + bad)
             assert status == 400 and json.loads(text)["error"]
+        second = subprocess.run([*server.args[:2], str(port)], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert "port %d: [Errno 98] EADDRINUSE" % port in second.stdout and second.stderr == ""
         server.send_signal(signal.SIGINT)
         assert re.fullmatch(r"stopped, \d+ readings\n", server.communicate(timeout=30)[0])
         assert server.returncode == 0
