@@ -5,13 +5,14 @@ BOARD ?= UNIX
 ARGS ?=
 PORT ?=
 PYTEST_ARGS ?= -n 2 --dist worksteal
-DATA := build/src/vega-datasets/seattle-weather.csv
+# Modules are looked for where the image does by itself, then among those that examples use.
+MODULES := $(or $(MICROPYPATH),.frozen:~/.micropython/lib:/usr/lib/micropython):$(CURDIR)/build/src/microdot
 VENV := build/venv/bin
 # Nothing is written outside build/ and dist/.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 
-.PHONY: help run lint format test test-nightly bench release boards firmware try flash clean distclean tools data mip stubs
+.PHONY: help run lint format test test-nightly bench release boards firmware try flash clean distclean tools data microdot mip stubs
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -21,9 +22,9 @@ ifneq ($(filter QEMU%,$(BOARD)),)
 run: tools firmware
 	@$(VENV)/python ci/try.py $(BOARD) $(ARGS)
 else
-run: $(if $(findstring weather,$(ARGS)),data) ## build the UNIX image and open its REPL; ARGS=path.py runs a script in it, also with BOARD=QEMU_...
+run: $(if $(findstring weather,$(ARGS)),data) $(if $(findstring web_page,$(ARGS)),microdot) ## build the UNIX image and open its REPL; ARGS=path.py runs a script in it, also with BOARD=QEMU_...
 	@$(PYTHON) ci/build.py UNIX
-	@mkdir -p build/run && cd build/run && MTDB_DATA=$(abspath $(DATA)) ../../dist/UNIX/micropython $(foreach a,$(ARGS),$(or $(wildcard $(abspath $a)),$a))
+	@mkdir -p build/run && cd build/run && MICROPYPATH=$(MODULES) $(CURDIR)/dist/UNIX/micropython $(foreach a,$(ARGS),$(or $(wildcard $(abspath $a)),$a))
 endif
 
 lint: tools ## check code, format, spelling and workflows: a few seconds, and part of make test
@@ -32,7 +33,7 @@ lint: tools ## check code, format, spelling and workflows: a few seconds, and pa
 format: tools ## write the format of Python and C files, and what else make lint can mend
 	@$(VENV)/python ci/lint.py --fix
 
-test: tools data ## build what the tests need and run all of them
+test: tools data microdot ## build what the tests need and run all of them
 	@$(PYTHON) ci/packages.py measure riscv qemu browser
 	@$(PYTHON) ci/build.py UNIX UNIX32 stock faults faults32 RPI_PICO RPI_PICO2 QEMU_M33 QEMU_RV32
 	@$(VENV)/python -m pytest tests -q $(PYTEST_ARGS) $(ARGS)
@@ -73,6 +74,10 @@ tools:
 
 data:
 	@$(PYTHON) ci/fetch.py vega-datasets >/dev/null
+	@mkdir -p build/run && ln -sf ../src/vega-datasets/seattle-weather.csv build/run/
+
+microdot:
+	@$(PYTHON) ci/fetch.py microdot >/dev/null
 
 clean: ## remove what was built, keep what was fetched
 	@for d in build/*; do case $$d in build/src|build/download|build/apt|build/venv) ;; *) rm -rf $$d;; esac; done; rm -rf dist

@@ -2,7 +2,8 @@
 
     make run ARGS=examples/weather.py
 
-The readings (1,461 days, 2012 to 2015) are seattle-weather.csv of the npm package vega-datasets; MTDB_DATA is its path.
+The readings (1,461 days, 2012 to 2015) are seattle-weather.csv of the npm package vega-datasets, which `make run` fetches.
+On a board, copy them first: mpremote cp build/src/vega-datasets/seattle-weather.csv :
 """
 
 import os
@@ -10,35 +11,34 @@ import time
 
 from microtetherdb import MicroTetherDB
 
-DATA = os.getenv("MTDB_DATA") or "seattle-weather.csv"
+DATA = "seattle-weather.csv"
 FILE = "weather.db"
 
 
 def readings(path):
-    """Yield (date, document) for each line of the CSV file."""
+    """Yield (date, document, kind of weather) for each line of the CSV file."""
     with open(path) as f:
         f.readline()
         for line in f:
             date, rain, high, low, wind, kind = line.strip().split(",")
-            yield date, {"rain": float(rain), "high": float(high), "low": float(low), "wind": float(wind), "kind": kind}
+            yield date, {"rain": float(rain), "high": float(high), "low": float(low), "wind": float(wind)}, kind
 
 
 def store():
-    """Put every day into a file, a month in one atomic batch, tagged with its kind of weather."""
+    """Put every day into a file, a week in one atomic batch, tagged with its kind of weather."""
     try:
         os.remove(FILE)
     except OSError:
         pass
     start = time.ticks_ms()
     with MicroTetherDB(FILE, in_memory=False) as db:
-        month, items, tags = None, [], []
-        for date, day in readings(DATA):
-            if date[:7] != month and items:
+        items, tags = [], []
+        for date, day, kind in readings(DATA):
+            items.append((date, day))
+            tags.append([kind])
+            if len(items) == 7:  # a longer batch reserves more room than a Pico's file system has left at the end (docs/storage.md)
                 db.put_batch(items, tags=tags)
                 items, tags = [], []
-            month = date[:7]
-            items.append((date, day))
-            tags.append([day["kind"]])
         db.put_batch(items, tags=tags)
         print("stored %d days in %s, %d ms" % (len(db), FILE, time.ticks_diff(time.ticks_ms(), start)))
     print("the file has %d bytes" % os.stat(FILE)[6])
@@ -60,9 +60,11 @@ def ask():
 
 def latest():
     """Keep the last week in RAM, each day for an hour, and one alarm for a second."""
-    days = list(readings(DATA))[-7:]
+    days = []
+    for day in readings(DATA):  # a list of all days would not fit into the RAM of a board
+        days = days[-6:] + [day]
     with MicroTetherDB() as db:
-        for date, day in days:
+        for date, day, _ in days:
             db.put(date, day, ttl=3600, tags=["live"])
         db.put("alarm", {"text": "frost"}, ttl=1)
         print("in RAM: %d records, the alarm for %.1f s" % (len(db), db.ttl("alarm")))

@@ -1,7 +1,7 @@
 """The QEMU boards' images in QEMU. Each run is a power-on; the machine's memory, with its RAM disk, can persist in a file.
 
 Code goes into the memory as a ROMFS, compiled, so that nothing passes the serial line but the command that starts it and what it prints.
-As a program it runs one script, or without one opens the REPL: qemu.py BOARD [SCRIPT].
+As a program it runs one script, with files beside it, or without one opens the REPL: qemu.py BOARD [SCRIPT [FILE...]].
 """
 
 import os
@@ -192,26 +192,27 @@ def _text(data):
 
 
 def main(argv):
-    board, *script = argv
+    board, *paths = argv
     with tempfile.TemporaryDirectory() as folder:
         memory = Path(folder) / "memory"
-        if not script:
+        if not paths:
             prepare(board, memory, {}, {}, 0)
             print("  QEMU %s; Ctrl-A X ends it" % board, flush=True)
             return subprocess.call(command(board, memory))
         try:
             print(
                 run(
-                    Path(script[0]).read_text(),
+                    Path(paths[0]).read_text(),
                     board,
                     memory,
+                    files={Path(path).name: Path(path).read_bytes() for path in paths[1:]},
                     timeout=600,
                     lib=ROOT / "tests" / "device" / "lib",
                     heap=int(os.environ.get("MTDB_HEAP", 0)),
                 ),
                 end="",
             )
-        except AssertionError as e:
+        except (AssertionError, OSError) as e:
             sys.exit(str(e))
         return 0
 

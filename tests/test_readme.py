@@ -1,8 +1,6 @@
-"""README and example: what they show is executed, and prints what they say."""
+"""README: what it shows is executed, and prints what it says."""
 
-import csv
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -36,6 +34,21 @@ def test_scripts_print_what_they_should(run):
     assert outputs == ["31 [28, 29, 30]\n", "{'text': 'frost'}\nNone\n"]
 
 
+def _table(text, heading):
+    rows = re.findall(r"^\|(.*)\|$", text[text.index(heading) :].partition("\n\n")[0], re.M)
+    return {cells[0]: cells[1:] for cells in ([cell.strip() for cell in row.split("|")] for row in rows)}
+
+
+def test_figures_are_those_of_the_page_on_performance():
+    measured = _table((ROOT / "docs" / "performance.md").read_text(), "| what | put, us |")
+    rows = _table(README, "| 500 readings |")
+    columns = [measured["what"].index(name) for name in rows.pop("500 readings")[:3]]
+    del rows["---"]
+    assert len(rows) == 5
+    for name, cells in rows.items():
+        assert cells[:3] == [measured[name][i] for i in columns], name
+
+
 def test_commands_are_targets_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.findall(r"^make ([a-z-]+)", "\n".join(text for kind, text in BLOCKS if kind == "sh"), re.M)
@@ -57,25 +70,11 @@ def test_links_lead_somewhere():
         "docs/third-party.md",
         "docs/threads.md",
         "docs/time.md",
+        "examples/README.md",
     ):
         path = ROOT / name
         for link in re.findall(r"\]\((?!http)([^)#]+)", path.read_text()):
             assert (path.parent / link).exists(), (name, link)
-
-
-def test_the_weather_example_finds_what_is_in_the_readings(run):
-    data = ROOT / "build" / "src" / "vega-datasets" / "seattle-weather.csv"
-    with open(data) as f:
-        days = list(csv.DictReader(f))
-    output = run(ROOT / "examples" / "weather.py", env={"MTDB_DATA": str(data)})
-    assert "stored %d days" % len(days) in output
-    for kind, count in Counter(day["weather"] for day in days).items():
-        assert re.search(r"%s +%d days" % (kind, count), output)
-    wettest = sorted(days, key=lambda day: -float(day["precipitation"]))[0]
-    assert "wettest: %s  %s mm" % (wettest["date"], wettest["precipitation"]) in output
-    hot = [day["date"] for day in days if float(day["temp_max"]) >= 33 and float(day["wind"]) < 3]
-    assert ", ".join(hot) in output
-    assert "a second later: 7 records, alarm: None" in output
 
 
 def test_programs_of_the_pages_on_time_and_threads(run):
