@@ -200,7 +200,7 @@ def fill():
     pages = {path: path.read_text() for path in (ROOT / "docs").glob("*.md")}
     for name, make in TABLES.items():
         if name.partition("-")[0] in results:
-            body = "<!-- %s -->\n%s\n<!-- end -->" % (name, make(results))
+            body = "<!-- %s -->\n\n%s\n\n<!-- end -->" % (name, make(results))
             places = 0
             for path, text in pages.items():
                 pages[path], n = re.subn(r"<!-- %s -->.*?<!-- end -->" % name, lambda _: body, text, flags=re.S)

@@ -8,6 +8,7 @@ into the stub files, for editors.
 import ast
 import inspect
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,7 +120,7 @@ def asynchronous(name):
     if where is None:
         return False
     found = functions(where)
-    return name + "_async" in found or name + "_steps" in found
+    return name + "_async" in table() or name + "_async" in found or name + "_steps" in found
 
 
 def forms(overloads, first=1):
@@ -149,6 +150,24 @@ def entry(overloads, text, more="", level="####", first=1):
 
 def paragraph(text):
     return inspect.cleandoc(text or "").strip()
+
+
+def wrapped(lines):
+    """Lines of Markdown with paragraphs and list items wrapped at 100 columns; code, tables and headings as they are."""
+    out, block, code = [], [], False
+    for line in [*"\n".join(lines).split("\n"), ""]:
+        fence = line.startswith("```")
+        if code or fence or not line or line[0] in "#|" or line.startswith("- "):
+            text = " ".join(block)
+            indent = "  " if text.startswith("- ") else ""
+            out += textwrap.wrap(text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+            block = []
+        if code or fence or not line or line[0] in "#|":
+            out.append(line)
+            code ^= fence
+        else:
+            block.append(line.strip())
+    return out[:-1]
 
 
 def render():
@@ -183,7 +202,7 @@ def render():
     lines += ["#### `preload(*names)`", "", paragraph(ast.get_docstring(functions("methods")["preload"])), ""]
     lines += ["#### `__version__`", "", "The release, a str.", ""]
     lines += updates()
-    return "\n".join(lines)
+    return "\n".join(wrapped(lines))
 
 
 def errors(names):

@@ -14,9 +14,6 @@ from .upkeep import count
 
 _SESSION = const(0xFFFFFF)  # see keys.py
 
-len = len  # see database.py: a look-up by hash instead of a search
-tuple = tuple
-
 
 def _each(value, n, name, single):
     # One for all, or a list with one each.

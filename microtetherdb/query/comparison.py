@@ -12,16 +12,6 @@ NEVER = (False, lambda v: False, True, None)
 # Up to here every whole number is a float.
 EXACT = 1 << 53 if 1.0 + 1e-10 != 1.0 else 1 << 24
 
-isinstance = isinstance  # see predicate.py
-type = type
-str = str
-int = int
-float = float
-bool = bool
-list = list
-dict = dict
-len = len
-
 
 def _coarse(x):
     # A number that native comparison with a number of the other type does not treat exactly: only CPython does.

@@ -19,7 +19,7 @@ _CONDITIONS = 400  # operators and fields in one filter
 # Conditions at the top of a filter that an index or the raw bytes can decide.
 SARGABLE = ("$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$all", "$contains")
 
-isinstance = isinstance  # see predicate.py
+isinstance = isinstance  # see database.py
 type = type
 str = str
 dict = dict

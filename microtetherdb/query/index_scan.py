@@ -13,8 +13,6 @@ from .table_scan import NO, acceptor
 
 _CHANGES = 256  # records that may move in an index while a query walks through it
 
-len = len  # see predicate.py
-
 
 def pick(db, f, plan, limit):
     """Return the list of matching documents, with the lock held from first to last, by an index that gives each record once."""

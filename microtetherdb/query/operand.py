@@ -5,11 +5,6 @@ from .value_order import kind
 
 _MEMBERS = 1000  # of an array given to $in, $nin, $all
 
-isinstance = isinstance  # see predicate.py
-type = type
-str = str
-len = len
-
 
 def bad(op, reason):
     """Raise `QueryError` for an operator."""

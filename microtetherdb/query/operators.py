@@ -12,14 +12,6 @@ from .operand import array, bad, check, is_condition, is_operators, is_regex, se
 from .predicate import conjunction, on_element
 from .value_order import MISSING, kind
 
-isinstance = isinstance  # see predicate.py
-type = type
-str = str
-int = int
-list = list
-dict = dict
-len = len
-
 
 def _exists(x, c):
     no = x is None or x is False or kind(x) == 2 and x == 0

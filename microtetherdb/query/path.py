@@ -5,12 +5,6 @@ from .value_order import MISSING
 
 _PATH = 20  # steps
 
-isinstance = isinstance  # see predicate.py
-list = list
-dict = dict
-len = len
-str = str
-
 
 def split(path):
     """Return the steps of a dotted path; raises `QueryError` for an empty step."""

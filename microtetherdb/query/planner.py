@@ -4,7 +4,6 @@ from ..records.key_range import after
 from . import index_entries as _index
 from .value_order import entry, kind
 
-len = len  # see predicate.py
 
 _LOW = {2: b"\x20", 3: b"\x30", 8: b"\x50"}
 _HIGH = {2: b"\x23", 3: b"\x31", 8: b"\x52"}

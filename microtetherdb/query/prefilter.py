@@ -14,15 +14,6 @@ _MANY = 8  # alternatives of one literal
 _INFINITY = float("inf")
 _NAN = float("nan")
 
-len = len  # see predicate.py
-str = str
-isinstance = isinstance
-hasattr = hasattr
-float = float
-all = all
-max = max
-min = min
-
 
 def _quoted(text):
     # A string as JSON has it, from its first quote to the first escape or the last quote; and whether that is all of it.

@@ -10,11 +10,6 @@ NO = object()
 _TICK = 2  # records between two chances to let others run
 _IDLE = 60  # a look at the raw bytes that rejects less than one record in four costs more than it saves: it is left out
 
-type = type  # see predicate.py
-dict = dict
-len = len
-object = object
-
 
 def acceptor(db, f, exact=False):
     """Return `g(raw)`: the document of a record that matches, or NO. `exact`: it is known to match, if it has not expired."""

@@ -22,7 +22,7 @@ _MAX = const(56)  # bytes of an encoded value in an index entry
 
 _INFINITY = float("inf")
 
-isinstance = isinstance  # see predicate.py
+isinstance = isinstance  # see database.py
 type = type
 int = int
 float = float

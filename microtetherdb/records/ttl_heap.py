@@ -15,10 +15,6 @@ _PAIRS = const(64)  # heap entries in a block of 512 bytes
 _BLOCK = const(512)  # bytes of keys in a block
 _SWEEP = const(16)  # entries checked for staleness in one step
 
-# built-ins found by hash, see database.py
-int = int
-len = len
-
 
 class _Keys:
     # Keys in blocks; a reference is block * 512 + offset. A block's first two bytes count

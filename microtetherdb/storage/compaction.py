@@ -14,8 +14,8 @@ from ..errors import DBCorrupt, DBFull
 _PAGE = const(0x1000000)
 _DELTA = const(0x2000000)
 _TABLE = const(0x3000000)
-_KIND = const(0x7F000000)
-_MASK = const(0xFFFFFF)
+_KINDS = const(0x7F000000)
+_NUMBER = const(0xFFFFFF)
 _HEAD = const(12)
 _PAGE_HEAD = const(20)  # Berkeley DB's btree.h: struct _page; its page 0 begins with struct _btmeta
 _NEXT = const(8)  # number of the next page in it
@@ -106,17 +106,17 @@ def _copy(log, budget, most=_COPIES, committed=False):
 
 
 def _copy_frame(log, pos, word, size):
-    page = word & _MASK
+    page = word & _NUMBER
     if page >= log.pages:
         return
     newest = log.table[page >> 7][page & 127]
     if newest == pos:
-        if word & _KIND == _PAGE:
+        if word & _KINDS == _PAGE:
             log._out[_HEAD:size] = log._in[_HEAD:size]
             head = unpack_from("<H", log._loaded, 6)[0]
             log.set(page, log.append(size - _HEAD, head, word))
             return
-    elif word & _KIND == _DELTA or not _is_base(log, page, newest, pos):
+    elif word & _KINDS == _DELTA or not _is_base(log, page, newest, pos):
         return
     _move(log, page)
 
@@ -154,7 +154,7 @@ def rewrite(log, page):
 def frames_size(log, pos):
     """Return the bytes of the frame at `pos` and of its base."""
     word, size, good = log.load(pos)
-    if word & _KIND == _DELTA:
+    if word & _KINDS == _DELTA:
         size += log.load(unpack_from("<I", log._loaded, _HEAD)[0])[1]
     return size
 

@@ -23,8 +23,8 @@ from ..loading import module
 _MAGIC = b"MTdb"
 _VERSION = const(1)
 _HEADER = const(28)  # magic, version, kind, page size, generation, generation before, cut, 0, crc
-_FORMAT = "<4sBBHIIII"
-_KIND = const(0x46)
+_FILE_HEADER = "<4sBBHIIII"
+_FILE_KIND = const(0x46)
 _BIT = const(0x20000000)
 _MASK = const(0x1FFFFFFF)
 _CHUNK = const(1024)
@@ -39,8 +39,6 @@ _MARGIN = const(16384)  # bytes that puts leave free on the file system
 
 _FULL = (_ENOSPC, 36)  # ENAMETOOLONG: what littlefs says when it has no room for the name of a new file
 
-len = len  # see database.py: a look-up by hash instead of a search
-
 
 def _block_end(off, size):
     # Where littlefs's block that holds the byte before `off` ends in the file: block n begins with
@@ -54,20 +52,9 @@ def _block_end(off, size):
         n += 1
 
 
-class FileMedium:
-    """`path`: of the first file; the second is `path` + ".new". `buffer`: bytes of frames that wait in RAM for a commit."""
+class _Files:
+    # The two files: read by position, written from a buffer.
 
-    ordered = False  # a file system may write later blocks first
-    sector = 4096  # bytes that one step of compaction walks at most
-    pace = 0  # bytes to walk at each step
-    checkpoint_due = False
-    checkpoint_end = 0  # where the checkpoint lies, counted in the newer file
-    _old = -1  # the older file's bit while it is needed
-    _cut = 0  # how far it is valid
-    _done = False  # what is live in it has been copied
-    _wanted = False  # a compaction, at the next commit
-    _planned = 0  # `end` when `_plan` ran
-    _ample = True  # there is room to fill blocks up
     posix = False  # True on a computer's file system: it has a cache, so that reading more costs nothing and deltas gain nothing
     held = None  # what is held of the file against other processes, see places.py
     syncs = bytes_written = bytes_read = 0
@@ -78,9 +65,7 @@ class FileMedium:
     _failed = False  # what was written may be lost: no more before `reopen()`
     _failures = 0  # flushes that failed one after the other
 
-    def __init__(self, path, pagesize, create=True, max_retries=3, retry_delay=0.1, buffer=12288):
-        if not 512 <= pagesize <= 32768 or pagesize & 1:
-            raise ValueError("btree_pagesize: 512 to 32768, even")
+    def __init__(self, path, max_retries, retry_delay, buffer):
         self._path = path
         self._new = path + ".new"
         self._retries = max_retries
@@ -89,22 +74,6 @@ class FileMedium:
         self._chunks = []  # the buffer, behind what is written
         self._files, self._at = [None, None], [0, 0]  # for reading, by parity of the generation, and where they stand
         self._stuck = []  # files whose close failed
-        self.pagesize = pagesize
-        self.seq = 0
-        header = module("storage.file_recovery").header
-        self._found = header(self, path)
-        if self._found is None and header(self, self._new) is None:
-            if not create:
-                raise OSError(_ENOENT)
-            folder = self._folder()
-            try:
-                self._size(folder)  # which file system this is
-            except OSError:
-                pass  # FAT does not know "."
-            if self._is_folder(path):
-                raise OSError(_EISDIR)
-            if "/" in path and not self._is_folder(folder):
-                raise OSError(_ENOENT)
 
     # File system
 
@@ -177,8 +146,8 @@ class FileMedium:
             if raw[:4] == _MAGIC[:n]:
                 return None
             raise DBCorrupt("%s is not a database" % path)
-        magic, version, kind, pagesize, seq, before, cut, _ = unpack_from(_FORMAT, raw)
-        if magic != _MAGIC or kind != _KIND or crc32(raw[:24]) != unpack_from("<I", raw, 24)[0]:
+        magic, version, kind, pagesize, seq, before, cut, _ = unpack_from(_FILE_HEADER, raw)
+        if magic != _MAGIC or kind != _FILE_KIND or crc32(raw[:24]) != unpack_from("<I", raw, 24)[0]:
             raise DBCorrupt("%s is not a database" % path)
         if version != _VERSION:
             raise DBCorrupt("%s has format %d, this is format %d" % (path, version, _VERSION))
@@ -187,7 +156,7 @@ class FileMedium:
 
     def _make_header(self, seq, before, cut):
         header = bytearray(_HEADER)
-        pack_into(_FORMAT, header, 0, _MAGIC, _VERSION, _KIND, self.pagesize, seq, before, cut, 0)
+        pack_into(_FILE_HEADER, header, 0, _MAGIC, _VERSION, _FILE_KIND, self.pagesize, seq, before, cut, 0)
         pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
         return header
 
@@ -388,7 +357,48 @@ class FileMedium:
             self._do(stuck[-1].close)
             stuck.pop()
 
-    # Positions
+    def close(self):
+        """Close the files."""
+        for f in (self._files[0], self._files[1], self._out):
+            self._close(f)
+        self._files[0] = self._files[1] = self._out = None
+
+
+class FileMedium(_Files):
+    """`path`: of the first file; the second is `path` + ".new". `buffer`: bytes of frames that wait in RAM for a commit."""
+
+    ordered = False  # a file system may write later blocks first
+    sector = 4096  # bytes that one step of compaction walks at most
+    pace = 0  # bytes to walk at each step
+    checkpoint_due = False
+    checkpoint_end = 0  # where the checkpoint lies, counted in the newer file
+    _old = -1  # the older file's bit while it is needed
+    _cut = 0  # how far it is valid
+    _done = False  # what is live in it has been copied
+    _wanted = False  # a compaction, at the next commit
+    _planned = 0  # `end` when `_plan` ran
+    _ample = True  # there is room to fill blocks up
+
+    def __init__(self, path, pagesize, create=True, max_retries=3, retry_delay=0.1, buffer=12288):
+        if not 512 <= pagesize <= 32768 or pagesize & 1:
+            raise ValueError("btree_pagesize: 512 to 32768, even")
+        super().__init__(path, max_retries, retry_delay, buffer)
+        self.pagesize = pagesize
+        self.seq = 0
+        header = module("storage.file_recovery").header
+        self._found = header(self, path)
+        if self._found is None and header(self, self._new) is None:
+            if not create:
+                raise OSError(_ENOENT)
+            folder = self._folder()
+            try:
+                self._size(folder)  # which file system this is
+            except OSError:
+                pass  # FAT does not know "."
+            if self._is_folder(path):
+                raise OSError(_EISDIR)
+            if "/" in path and not self._is_folder(folder):
+                raise OSError(_ENOENT)
 
     def recovery(self):
         """Return the module with this medium's part of recovery."""
@@ -629,9 +639,3 @@ class FileMedium:
         out["bytes_written"] = self.bytes_written
         out["size"] = self.end + self._cut
         out["free"] = self._space()
-
-    def close(self):
-        """Close the files."""
-        for f in (self._files[0], self._files[1], self._out):
-            self._close(f)
-        self._files[0] = self._files[1] = self._out = None

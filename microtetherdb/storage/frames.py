@@ -13,14 +13,14 @@ from micropython import const
 
 from ..errors import DBCorrupt
 
-_PAGE = const(0x1000000)  # frame kinds, in the top byte of the word that holds the page number
+# Kinds of frames, in the top byte of the word that holds the page number (docs/format.md). MicroPython puts a constant into
+# the code of its own module only: what several modules name is in each of them, and tests/test_constants.py holds them equal.
+_PAGE = const(0x1000000)
 _DELTA = const(0x2000000)
 _PAD = const(0x7000000)
 
 _HEAD = const(12)  # crc, length of what follows, length of the page's head, kind and page
 _DHEAD = const(18)  # the same, position of the base, bytes kept from its end
-
-len = len  # see database.py: a look-up by hash instead of a search
 
 
 def pad(n):

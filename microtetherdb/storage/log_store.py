@@ -8,8 +8,6 @@ from ..errors import DBFull
 from ..loading import module
 from .store import Store
 
-len = len  # see database.py: a look-up by hash instead of a search
-
 
 class LogStore(Store):
     """`log`: a `PageLog`."""

@@ -33,8 +33,6 @@ _ENOSPC = const(28)
 _WHENCE = 8 if sys.maxsize > 1 << 31 or sys.platform in ("linux", "darwin") else 4
 _SEEK = {"at": uctypes.UINT32 | 0, "whence": uctypes.UINT8 | _WHENCE}
 
-len = len  # see database.py: a look-up by hash instead of a search
-
 
 def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, **options):
     """Open the log in a file (path) or on a block device with the extended protocol.

@@ -13,7 +13,7 @@ from micropython import const
 from ..loading import allocate_lock, module
 
 _EADDRINUSE = const(98)
-_MASK = const(0xFFFFFFFF)  # numbers of devices and files as 32-bit images see them
+_WORD = const(0xFFFFFFFF)  # numbers of devices and files as 32-bit images see them
 
 open_files = {}  # name -> [whether it is open, what is held against other processes ...]
 _changing = allocate_lock()  # `open_files`
@@ -106,7 +106,7 @@ def hold(place, path, at=2):
     if not s[1]:
         return True  # no inode number: not a computer's file system
     place.append(open(path, "rb"))  # as long as it is open, no other file gets its number
-    return _bind(place, "%d %d" % (s[2] & _MASK, s[1] & _MASK))
+    return _bind(place, "%d %d" % (s[2] & _WORD, s[1] & _WORD))
 
 
 def hold_again(place, path):
@@ -147,7 +147,7 @@ def claim(name, place):
             if (_stat(name) or s)[0] & 0xF000 not in (0x4000, 0x8000):
                 raise ValueError("filename: %s is not a file but a device or a pipe" % name)
             if (
-                not _bind(place, "%d %d/%08x" % (s[2] & _MASK, s[1] & _MASK, crc32(last.encode())))
+                not _bind(place, "%d %d/%08x" % (s[2] & _WORD, s[1] & _WORD, crc32(last.encode())))
                 or _stat(name) is not None
                 and not hold(place, name)
             ):

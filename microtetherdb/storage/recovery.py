@@ -13,12 +13,13 @@ from micropython import const
 
 from ..errors import DBCorrupt
 
-_TABLE = const(3)  # frame kinds: the top byte of the word that holds the page number
-_COMMIT = const(4)
-_ABORT = const(5)
-_CLEAR = const(6)
-_PAD = const(7)
-_MASK = const(0xFFFFFF)
+_TABLE = const(0x3000000)  # frame kinds, see frames.py
+_COMMIT = const(0x4000000)
+_ABORT = const(0x5000000)
+_CLEAR = const(0x6000000)
+_PAD = const(0x7000000)
+_KINDS = const(0x7F000000)
+_NUMBER = const(0xFFFFFF)  # of a page or a part of the table
 _HEAD = const(12)
 _COMMIT_SIZE = const(28)
 _PROGRAM = const(256)  # bytes that a region programs at a time
@@ -103,7 +104,7 @@ def _commits(log, part, torn):
 
 def _is_commit(log, part, at):
     word, size, good = log.load(at)
-    if not good or word != _COMMIT << 24 or size < _COMMIT_SIZE:
+    if not good or word != _COMMIT or size < _COMMIT_SIZE:
         return False
     return unpack_from("<I", log.frame_loaded(), 24)[0] == part.seq_at(log.medium, at)
 
@@ -137,7 +138,7 @@ def _scan(log, part, start, stop, skips, torn):
             hurt = pos
         if word >= 0 and not good:
             bad = pos + size
-            if word & _MASK > log.pages + 256:
+            if word & _NUMBER > log.pages + 256:
                 word = -1  # torn, not damaged later: its header is no better
         if word < 0 or (not good and not ordered):
             resumed = part.resume(medium, pos, log, end)
@@ -149,8 +150,8 @@ def _scan(log, part, start, stop, skips, torn):
                 continue
             if word < 0:
                 break
-        kind = word >> 24
-        page = word & _MASK
+        kind = word & _KINDS
+        page = word & _NUMBER
         if kind == _COMMIT:
             crc, r, checkpoint, live = unpack_from("<I8xIII", frame)
             if not good or (r != run and pos != start) or pos == torn:

@@ -21,8 +21,8 @@ from ..loading import module
 _MAGIC = b"MTdb"
 _VERSION = const(1)
 _HEADER = const(28)  # magic, version, kind, page size, seq, seq before, cut, sectors, sector size / 256, crc
-_FORMAT = "<4sBBHIIIHH"
-_KIND = const(0x52)
+_SECTOR_HEADER = "<4sBBHIIIHH"
+_SECTOR_KIND = const(0x52)
 _PROGRAM = const(256)  # bytes a program: RP2040 and all serial NOR flash
 _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
@@ -30,8 +30,6 @@ _ROW = const(3)  # sectors whose erasing fails in one call
 _OUTAGES = const(20)  # times that an operation on a sector fails before it is bad for sure
 _COMMITS = const(256)  # bytes that are room enough for the frames' headers and a commit
 _EIO = const(5)
-
-len = len  # see database.py: a look-up by hash instead of a search
 
 
 class RegionMedium:
@@ -218,18 +216,20 @@ class RegionMedium:
         self.bytes_read += _HEADER
         if header[:4] != _MAGIC or crc32(memoryview(header)[:24]) != unpack_from("<I", header, 24)[0]:
             return 0
-        _, version, kind, pagesize, seq, self._before, self._cut, count, size = unpack_from(_FORMAT, header)
+        _, version, kind, pagesize, seq, self._before, self._cut, count, size = unpack_from(_SECTOR_HEADER, header)
         if version != _VERSION:
             raise DBCorrupt("region has format %d, this is format %d" % (version, _VERSION))
         if pagesize != self.pagesize:
             self._geometry(pagesize)
             return -1
-        if count != self.count or size * 256 != self.sector or kind != _KIND:
+        if count != self.count or size * 256 != self.sector or kind != _SECTOR_KIND:
             raise DBCorrupt("region was made for %d sectors of %d bytes" % (count, size * 256))
         return seq
 
     def _make_header(self, header, seq, before, cut):
-        pack_into(_FORMAT, header, 0, _MAGIC, _VERSION, _KIND, self.pagesize, seq, before, cut, self.count, self.sector // 256)
+        pack_into(
+            _SECTOR_HEADER, header, 0, _MAGIC, _VERSION, _SECTOR_KIND, self.pagesize, seq, before, cut, self.count, self.sector // 256
+        )
         pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
 
     # Positions

@@ -23,8 +23,6 @@ _KEYS = const(1)
 _FAILURES = (OSError, MemoryError)
 _BREAKS = (OSError, MemoryError, KeyboardInterrupt)  # what C code that scans may be left by
 
-len = len  # see database.py: a look-up by hash instead of a search
-
 
 def open_tree(stream, pagesize, cachesize):
     """Open a B-tree on a stream, on stock firmware with what its deletes need."""
