@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""mip.py: compile the package into dist/mip and write the package.json that `mpremote mip install` wants there."""
+"""mip.py: compile the package into dist/mip and write the package.json that `mpremote mip install` wants there.
+
+The package.json in the root of the repository, which lists the sources for `mip.install("github:...")`, is written too.
+"""
 
 import json
 import shutil
@@ -11,6 +14,12 @@ import packages
 from common import DIST, ROOT, Failure, library_version, lock, main, micropython, replace
 
 
+def listing(suffix):
+    """Return the text of a package.json that lists the package's files, as .py or .mpy, beside it."""
+    names = [str(source.relative_to(ROOT).with_suffix(suffix)) for source in sorted((ROOT / "microtetherdb").rglob("*.py"))]
+    return json.dumps({"urls": [[name, name] for name in names], "deps": [], "version": library_version()}, indent=1) + "\n"
+
+
 def make():
     """Write dist/mip/package.json and the .mpy files, which fit every chip (format 6: MicroPython 1.19 and newer)."""
     packages.require("unix")
@@ -19,16 +28,15 @@ def make():
     cross = host.mpy_cross()
     out = DIST / "mip"
     shutil.rmtree(out, ignore_errors=True)
-    urls = []
-    for source in sorted((ROOT / "microtetherdb").rglob("*.py")):
+    for source in (ROOT / "microtetherdb").rglob("*.py"):
         name = source.relative_to(ROOT)
         target = out / name.with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
         done = subprocess.run([cross, "-s", str(name), "-o", target, source], capture_output=True, text=True)
         if done.returncode:
             raise Failure("%s does not compile: %s" % (name, done.stderr.strip()))
-        urls.append([str(name.with_suffix(".mpy")), str(name.with_suffix(".mpy"))])
-    replace(out / "package.json", json.dumps({"urls": urls, "deps": [], "version": library_version()}, indent=1) + "\n")
+    replace(out / "package.json", listing(".mpy"))
+    replace(ROOT / "package.json", listing(".py"))
     return out
 
 

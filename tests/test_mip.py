@@ -43,6 +43,17 @@ def test_package_json_lists_the_package_with_its_version(package):
     assert {target for target, _ in spec["urls"]} == sources
 
 
+def test_the_repository_itself_is_a_package(run, tmp_path):
+    """`mip.install("github:owner/name")` finds package.json in the root, and the sources that it lists beside it."""
+    import mip as ours
+    from mpremote import mip
+
+    assert (ROOT / "package.json").read_text() == ours.listing(".py"), "run: make mip"
+    mip._install_package(Folder(tmp_path), str(ROOT / "package.json"), "", "/lib", None, False)
+    code = "import microtetherdb as m\nprint(m.__file__)\nwith m.MicroTetherDB() as db:\n    db.put('k', 1)\n    print(db.query())"
+    assert run(code, "stock", path=[str(tmp_path / "lib")]).splitlines() == [str(tmp_path / "lib/microtetherdb/__init__.py"), "[1]"]
+
+
 @pytest.mark.parametrize("board", ["stock", "unix32"])
 def test_mpremote_installs_it_and_it_runs_as_mpy(package, tmp_path, run, board):
     from mpremote import mip

@@ -32,13 +32,14 @@ def _host(name):
     return importlib.import_module("microtetherdb." + name)
 
 
-order, regex, jsontext = _host("order"), _host("regex"), _host("jsontext")
+order, ordered_json = _host("query.value_order"), _host("query.ordered_json")
+regex, strict_json = _host("query.regex"), _host("records.strict_json")
 QueryError = _host("errors").QueryError
 _json_scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
 
 
 def test_conformance_on_cpython(capsys, monkeypatch):
-    for name in ("project", "sort", "update"):
+    for name in ("query.projection", "query.sort", "update.operators"):
         _host(name)
     monkeypatch.setattr(sys, "argv", ["run.py", str(TABLES)])
     runpy.run_path(str(TABLES / "run.py"))
@@ -225,7 +226,7 @@ _TEXTS = (
 def _agree(text):
     good, value = _their_json(text)
     try:
-        ours = jsontext.parse(text)
+        ours = strict_json.parse(text)
     except ValueError:
         assert not good, text
         return
@@ -256,18 +257,18 @@ def test_json_text_is_parsed_as_strictly_as_cpython_does():
 )
 def test_json_text_of_any_value_is_parsed(value, ascii, indent):
     text = json.dumps(value, ensure_ascii=ascii, indent=indent)
-    assert json.dumps(jsontext.parse(text)) == json.dumps(jsontext.parse(text.encode())) == json.dumps(value)
+    assert json.dumps(strict_json.parse(text)) == json.dumps(strict_json.parse(text.encode())) == json.dumps(value)
 
 
 def test_json_text_has_limits():
-    assert jsontext.parse("[" * 64 + "]" * 64)
+    assert strict_json.parse("[" * 64 + "]" * 64)
     for text in ("[" * 65 + "]" * 65, "[" * 20000, '{"a":' * 20000, "1" * 8193, "1" * 20000 + ".5"):
         with pytest.raises(ValueError):
-            jsontext.parse(text)
+            strict_json.parse(text)
     for raw in (b'"\xff"', b'"\xe9t\xe9"', b"\xff", b'{"\xc3":1}', b'"\xed\xa0\x80"', b'"\xc0\x80"'):
         with pytest.raises(ValueError):
-            jsontext.parse(raw)
-    assert len(jsontext.parse('"' + "\\n\\\\" * 100000 + '"')) == 200000
+            strict_json.parse(raw)
+    assert len(strict_json.parse('"' + "\\n\\\\" * 100000 + '"')) == 200000
 
 
 # Sorts by several paths: the keys that MongoDB's index on them would have
@@ -306,7 +307,7 @@ def _best(doc, spec):
 
 
 def test_sort_by_several_paths_keeps_the_fields_of_an_element_together():
-    sort = _host("sort")
+    sort = _host("query.sort")
     rnd = random.Random(8)
 
     def element():
