@@ -206,9 +206,10 @@ class MicroTetherDB:
     def put(self, data: Json, ttl: float | None = None, tags: Tags | None = None, _id: str | None = None) -> str:
         """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`.
 
-        `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str. Returns the key;
-        if none is given a generated one, never that of a record that is there. A put replaces the record with its TTL and tags; `update`
-        keeps them. Raises `TypeError`, `ValueError`, `DBFull`.
+        `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str, given back as the document's `_tags`; a document that
+        has `_tags` keeps them. Returns the key; if none is given a generated one, never that of a record that is there, and such keys
+        sort in the order in which they were made. A str before another argument is a key: a text with a TTL is `put(text, ttl=60)`.
+        A put replaces the record with its TTL and tags; `update` keeps them. Raises `TypeError`, `ValueError`, `DBFull`.
         """
     @overload
     def put(self, key: str, data: Json, ttl: float | None = None, tags: Tags | None = None) -> str: ...
@@ -239,7 +240,10 @@ class MicroTetherDB:
     def get(self, key: str, default: Any = None) -> Document:
         """Return the document stored under `key`, or `default`."""
     def keys(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[str]:
-        """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`."""
+        """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`.
+
+        The database may be changed meanwhile; what is put behind the place that was reached is given too. For `async for` there is `find`.
+        """
     def values(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[Document]:
         """Iterate over documents, as `keys` does."""
     def items(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[tuple[str, Document]]:
@@ -323,7 +327,7 @@ class MicroTetherDB:
     async def count_async(self, q: Filter | None = None) -> int:
         """As `count`, sharing the event loop."""
     def explain(self, q: Filter | None = None, sort: Sort | None = None, skip: int = 0, limit: int = 0) -> Explanation:
-        """Run a query and return how: plan, index, records examined, parsed and returned, and where the order came from."""
+        """Run a query and return how: plan, index, records examined and returned, and where the order came from."""
     def delete_many(self, q: Filter) -> int:
         """Delete all matches, one at a time; returns how many."""
     async def delete_many_async(self, q: Filter) -> int:
@@ -391,6 +395,6 @@ class MicroTetherDB:
         - `flushes`; `flush_threshold`: operations from one to the next.
         - In RAM: `ram_used`, `quota` (bytes).
         - In a file or region: `pages_read`, `pages_written`; `bytes_written`; `programs`: writes (region) or syncs (file); `erases`: of a
-          region; `live`: bytes that a copy would take; `size`, `free`: bytes of the file or region, and what it can grow by or has free;
+          region (a file: 0); `live`: bytes that a copy would take; `size`, `free`: bytes of the file or region, and what it can grow by or has free;
           `bad`: sectors of a region that are not used any more.
         """

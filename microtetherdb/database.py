@@ -75,9 +75,10 @@ class MicroTetherDB:
     def put(self, *args, **kw):
         """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`.
 
-        `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str. Returns the key;
-        if none is given a generated one, never that of a record that is there. A put replaces the record with its TTL and tags; `update`
-        keeps them. Raises `TypeError`, `ValueError`, `DBFull`.
+        `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str, given back as the document's `_tags`; a document that
+        has `_tags` keeps them. Returns the key; if none is given a generated one, never that of a record that is there, and such keys
+        sort in the order in which they were made. A str before another argument is a key: a text with a TTL is `put(text, ttl=60)`.
+        A put replaces the record with its TTL and tags; `update` keeps them. Raises `TypeError`, `ValueError`, `DBFull`.
         """
         # MicroPython keeps a frame of up to eleven words on the C stack and a larger one on the
         # heap, which costs as much as all the rest: hence small functions from here to the tree.

@@ -53,7 +53,10 @@ def _range(db, start, end, prefix, what):
 
 
 def keys(db, start=None, end=None, prefix=None):
-    """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`."""
+    """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`.
+
+    The database may be changed meanwhile; what is put behind the place that was reached is given too. For `async for` there is `find`.
+    """
     return _range(db, start, end, prefix, 1)
 
 

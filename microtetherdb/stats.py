@@ -14,7 +14,7 @@ def stats(db):
     - `flushes`; `flush_threshold`: operations from one to the next.
     - In RAM: `ram_used`, `quota` (bytes).
     - In a file or region: `pages_read`, `pages_written`; `bytes_written`; `programs`: writes (region) or syncs (file); `erases`: of a
-      region; `live`: bytes that a copy would take; `size`, `free`: bytes of the file or region, and what it can grow by or has free;
+      region (a file: 0); `live`: bytes that a copy would take; `size`, `free`: bytes of the file or region, and what it can grow by or has free;
       `bad`: sectors of a region that are not used any more.
     """
     with hold(db):

@@ -468,3 +468,17 @@ def test_power_cut_at_every_step_of_confirm_and_rollback(tmp_path, key, test):
 
     cuts = _update_with_cuts(tmp_path, key, prepare, lambda d, w, n: d.boot("-", test=test, cut=n), outcome, test)
     assert cuts > 10
+
+
+def test_an_unknown_option_is_named_at_once(run, tmp_path):
+    code = """
+from microtetherdb import ota
+from microtetherdb.ota.slot_file import FileSlot
+for call in (lambda: ota.Updater(FileSlot("."), nonsense=1), lambda: ota.status(slot=FileSlot("."), timeot=1)):
+    try:
+        call()
+    except TypeError as e:
+        print(e)
+"""
+    out = run(code).splitlines()
+    assert len(out) == 2 and "nonsense" in out[0] and "timeot" in out[1], out

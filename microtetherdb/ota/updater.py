@@ -80,6 +80,7 @@ class Updater:
         self._security = getattr(b, "SECURITY", 0) if security is None else security
         self._unsigned = allow_unsigned
         self._path = journal
+        Source(None, **source)  # raises TypeError for what it does not know
         self._source = source
         self.slot = slot or _own_slots()
         self._settle()

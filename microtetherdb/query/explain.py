@@ -7,7 +7,7 @@ from .run import Query, too_deep
 
 
 def explain(db, q=None, sort=None, skip=0, limit=0):
-    """Run a query and return how: plan, index, records examined, parsed and returned, and where the order came from."""
+    """Run a query and return how: plan, index, records examined and returned, and where the order came from."""
     compiled = Query(q, sort, skip, limit)
     try:
         with hold(db):
