@@ -2,8 +2,7 @@
 
 from .records import keys
 from .records.clock import MAX_TTL
-from .records.encoder import check_tags, encode
-
+from .records.encoder import encode
 
 _ALL = ("data", "ttl", "tags", "_id", "key")
 
@@ -17,11 +16,8 @@ def put(db, args, kw):
     else:
         key, data = _sort_out(args, kw)
     raw_key = None if key is None else keys.stored(key)
-    tags = kw.get("tags")
-    if tags is not None:
-        check_tags(tags)
     ttl = check_ttl(kw.get("ttl"))
-    raw = encode(data, tags, None if ttl is None else db._clock.stamp(ttl))
+    raw = encode(data, kw.get("tags"), None if ttl is None else db._clock.stamp(ttl))
     return _store(db, key, raw_key, raw)
 
 

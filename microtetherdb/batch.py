@@ -1,14 +1,12 @@
 """Batches: one change list for many records."""
 
-import json
-
 from micropython import const
 
 from .arguments import check_ttl
 from .changelist import changes
 from .locking import hold
 from .records import keys, record
-from .records.encoder import check_tags, encode
+from .records.encoder import encode
 from .records.keys import stored
 from .upkeep import count
 
@@ -48,7 +46,7 @@ def put_batch(db, items, ttls=None, tags=None):
     return _put_any(db, items, ttls, tags)
 
 
-def _plain(items, check=record.check_plain, dumps=json.dumps):
+def _plain(items, plain=record.plain):
     # Most batches: plain documents without tags and TTLs. Returns keys (none if they are to be made), records and
     # the bytes that they take, or raises an exception of any kind.
     made = []
@@ -62,13 +60,9 @@ def _plain(items, check=record.check_plain, dumps=json.dumps):
             if key.__class__ is not str or len(key) > 32 or key < "\x02":
                 raise ValueError
             name(key)
-        check(data)
-        data = dumps(data, separators=(",", ":")).encode()
-        n = len(data)
-        if n > 8192 or b"\xed" in data:
-            raise ValueError
+        data = plain(data)
+        size += len(data) + 32  # an exception for None
         add(data)
-        size += n + 32
     if made and len(made) != len(records):
         raise ValueError
     return made, records, size
@@ -137,10 +131,7 @@ def _put_any(db, items, ttls, tags):
                     raw = encode(item)
                 else:
                     ttl = check_ttl(ttl_of(i), "ttls")
-                    t = tags_of(i)
-                    if t is not None:
-                        check_tags(t)
-                    raw = encode(item, t, db._clock.stamp(ttl) if ttl else None)
+                    raw = encode(item, tags_of(i), db._clock.stamp(ttl) if ttl else None)
             except (TypeError, ValueError) as e:
                 raise type(e)("items[%d]: %s" % (i, e))
             if key is None:

@@ -7,6 +7,14 @@ from micropython import const
 
 from . import record
 
+try:
+    from _mtdb_record import encode as _quick  # ports/record
+except ImportError:  # stock firmware
+
+    def _quick(data, tags, stamp):
+        return None
+
+
 MAX_VALUE = const(8192)  # bytes of JSON
 _MAX_DEPTH = const(24)  # nesting; the parser recurses in C
 
@@ -44,14 +52,14 @@ def _check(value, name, depth):
             if k.__class__ is not str:
                 raise TypeError("%s: keys are str, not %s" % (name, type(k).__name__))
             t = v.__class__
-            if t is str or t is int:
+            if t is str or t is int or (t is float and -1e38 < v < 1e38):
                 continue
             _check(v, name + "." + k, depth + 1)
     elif t is list or t is tuple:
         depth += 1
         for v in value:
             t = v.__class__
-            if t is str or t is int:
+            if t is str or t is int or (t is float and -1e38 < v < 1e38):
                 continue
             _check(v, name + "[]", depth)
     else:
@@ -77,10 +85,15 @@ def encode(data, tags=None, stamp=None, name="data"):
     Raises `TypeError` or `ValueError` naming `name` when JSON cannot carry the document
     or its text is longer than 8192 bytes. Neither argument is modified.
     """
-    try:
-        record.check_plain(data)
-    except Exception:
-        _check(data, name, 0)
+    raw = _quick(data, tags, stamp)
+    return _encode(data, tags, stamp, name) if raw is None else raw
+
+
+def _encode(data, tags, stamp, name):
+    # What a record is, and why there is none.
+    if tags is not None:
+        check_tags(tags)
+    _check(data, name, 0)
     wrapped = False
     if isinstance(data, dict):
         if "_tags" in data and (tags or _bad_tags(data, name)):

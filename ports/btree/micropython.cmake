@@ -39,3 +39,4 @@ target_link_libraries(usermod_mtdb_btree INTERFACE $<TARGET_OBJECTS:mtdb_db1>)
 target_link_libraries(usermod INTERFACE usermod_mtdb_btree)
 
 include(${CMAKE_CURRENT_LIST_DIR}/../find/micropython.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../record/micropython.cmake)
