@@ -4,6 +4,13 @@ from .records import keys
 from .records.clock import MAX_TTL
 from .records.encoder import encode
 
+# built-ins found by hash, see database.py
+float = float
+int = int
+isinstance = isinstance
+len = len
+str = str
+
 _ALL = ("data", "ttl", "tags", "_id", "key")
 
 
@@ -68,7 +75,8 @@ def check_ttl(ttl, name="ttl"):
     """
     if ttl is None:
         return None
-    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
+    kind = ttl.__class__
+    if kind is not int and kind is not float and (kind is bool or not isinstance(ttl, (int, float))):
         raise TypeError("%s: seconds, not %s" % (name, type(ttl).__name__))
     if not 0 <= ttl <= MAX_TTL:
         raise ValueError("%s: %r is not within 0 to %d seconds" % (name, ttl, MAX_TTL))

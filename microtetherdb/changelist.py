@@ -5,6 +5,8 @@ from .records import record
 
 _READ = object()
 
+len = len  # see database.py
+
 
 def write(db, key, raw, old=_READ):
     """Put (or, `raw` None, delete) a record with its index and expiry entries, with the lock held. `old`: what it replaces, if known."""
@@ -17,7 +19,10 @@ def write(db, key, raw, old=_READ):
     was, new = changes(db, key, old, raw, out)
     if not db._linked and (new is not None or len(out) > 1):
         db._linked = True
-    store.apply(out)
+    if raw is not None and len(out) == 1:
+        store.put(key, raw)
+    else:
+        store.apply(out)
     if was is not None or new is not None:
         db._expiry.applied(key, was, new)
 

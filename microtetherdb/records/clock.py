@@ -192,7 +192,9 @@ class Clock:
     def stamp(self, ttl):
         """Return line and expiry (six bytes) of a record that lives `ttl` seconds from now."""
         line = self._line
-        s = self._on(line)
+        s = self.seconds()
+        if line:
+            s = self._line_s
         whole = int(ttl)
         fraction = self._ms * 256 // 1000 + int((ttl - whole) * 256)
         return struct.pack(">BIB", line, s + whole + (fraction >> 8), fraction & 255)
