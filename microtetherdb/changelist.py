@@ -15,6 +15,8 @@ def write(db, key, raw, old=_READ):
         key = key.encode()
     if old is _READ:
         old = store.get(key)
+    if raw is not None and not db._indexes and _alone(raw) and (old is None or _alone(old)):
+        return store.put(key, raw)
     out = []
     was, new = changes(db, key, old, raw, out)
     if not db._linked and (new is not None or len(out) > 1):
@@ -27,13 +29,21 @@ def write(db, key, raw, old=_READ):
         db._expiry.applied(key, was, new)
 
 
+def _alone(raw):
+    # Whether a record has neither tags nor expiry.
+    return raw[0] > 7 and b'tags":' not in raw
+
+
 def changes(db, key, old, raw, out):
     """Append the changes for one record to a change list; returns its stamps before and after, or None for each."""
     out.append((key, raw))
     if db._indexes or (old is not None and b'tags":' in old) or (raw is not None and b'tags":' in raw):
         module("query.index_entries").changes(db, key, old, raw, out)
-    was = None if old is None else record.stamp(old)
-    new = None if raw is None else record.stamp(raw)
+    was = new = None
+    if old is not None and old[0] < 8:
+        was = record.stamp(old)
+    if raw is not None and raw[0] < 8:
+        new = record.stamp(raw)
     if was is not None or new is not None:
         if db._expiry is None:
             begin_expiry(db)

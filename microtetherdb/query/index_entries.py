@@ -17,7 +17,10 @@ from ..flushing import commit
 from ..records import record
 from ..records.key_range import after
 from .path import walk
-from .value_order import entry
+from .value_order import entry, text_entry
+
+bytes = bytes  # see database.py
+len = len
 
 CATALOGUE = b"\x00c"
 ENTRY = b"\x00x"
@@ -118,12 +121,14 @@ class _Tags(Index):
     def of_record(self, raw):
         if raw is None or b'tags":' not in raw:
             return ()
-        i = raw.find(b'"_tags":[')
+        i = raw.find(b'"_tags":["')
         if i > 0 and raw.find(b'tags":', i + 9) < 0 and raw.find(b'tags":') == i + 2:
             # The usual case: the record's last member; the rest need not be parsed.
             text = raw[i + 8 :].rstrip()
             if text.find(b"]") == len(text) - 2:
-                return {entry(tag)[0] for tag in json.loads(text[:-1])}
+                if b"\\" in text:
+                    return {entry(tag)[0] for tag in json.loads(text[:-1])}
+                return {text_entry(tag)[0] for tag in text[2:-3].split(b'","')}
         return self.entries(_document(raw))
 
 

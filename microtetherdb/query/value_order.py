@@ -23,6 +23,7 @@ _MAX = const(56)  # bytes of an encoded value in an index entry
 _INFINITY = float("inf")
 
 isinstance = isinstance  # see database.py
+len = len
 type = type
 int = int
 float = float
@@ -112,11 +113,15 @@ def _number(value, out, limit):
     return cut
 
 
-def _string(text):
+def _escaped(text):
     raw = text.encode()
     if b"\0" in raw:
         raw = raw.replace(b"\0", b"\0\xff")
-    return raw + b"\0\0"
+    return raw
+
+
+def _string(text):
+    return _escaped(text) + b"\0\0"
 
 
 def _put(value, out, any_order):
@@ -154,6 +159,12 @@ def encode(value, any_order=False):
     return bytes(out)
 
 
+def text_entry(raw):
+    """Return what `entry` does for a str, given its bytes; they have no zero byte that is not escaped."""
+    raw = b"\x30" + raw + b"\0\0"
+    return (raw, True) if len(raw) <= _MAX else (raw[:_MAX], False)
+
+
 def entry(value):
     """Return (bytes, whole) for an index entry: at most 56 bytes, `whole` False when shortened.
 
@@ -162,8 +173,7 @@ def entry(value):
     """
     k = kind(value)
     if k == 3:
-        out = b"\x30" + _string(value)
-        return (out, True) if len(out) <= _MAX else (out[:_MAX], False)
+        return text_entry(_escaped(value))
     if k == 2:
         out = bytearray()
         cut = _number(value, out, True)

@@ -195,9 +195,12 @@ class Clock:
         s = self.seconds()
         if line:
             s = self._line_s
-        whole = int(ttl)
-        fraction = self._ms * 256 // 1000 + int((ttl - whole) * 256)
-        return struct.pack(">BIB", line, s + whole + (fraction >> 8), fraction & 255)
+        fraction = self._ms * 256 // 1000
+        if ttl.__class__ is not int:
+            whole = int(ttl)
+            fraction += int((ttl - whole) * 256)
+            ttl = whole
+        return struct.pack(">BIB", line, s + ttl + (fraction >> 8), fraction & 255)
 
     def left(self, stamp):
         """Return the seconds (float) until a stamp's expiry, at least 0."""

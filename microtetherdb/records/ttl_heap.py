@@ -39,13 +39,15 @@ class _Keys:
                 self._last = len(self._blocks)
                 self._blocks.append(block)
             self._at = 2
-        block = self._blocks[self._last]
+        last = self._last
+        block = self._blocks[last]
         at = self._at
+        end = at + 1 + n
         block[at] = n
-        block[at + 1 : at + 1 + n] = key
-        self._at = at + 1 + n
+        block[at + 1 : end] = key
+        self._at = end
         block[0] += 1
-        return self._last * _BLOCK + at
+        return last * _BLOCK + at
 
     def get(self, ref):
         block = self._blocks[ref // _BLOCK]
@@ -184,14 +186,16 @@ class RamExpiry:
             self._incomplete = True  # the change is done: the heap is made anew when there is RAM for it
 
     def _follow(self, key, old, new):
+        heap = self._heap
+        t = None if new is None else _unit(new)
         if old is not None:
-            if new is not None and _unit(old) == _unit(new):
+            if t is not None and _unit(old) == t:
                 return
             self._stale += 1
             self._later += 1
-        if new is not None:
-            self._heap.push(_unit(new), key)
-        if self._stale > 16 + len(self._heap) // 2:
+        if t is not None:
+            heap.push(t, key)
+        if self._stale > 16 + heap._n // 2:
             self.sweep(self._store)  # half of what it looks at is stale: they go as quickly as they come
 
     def sweep(self, store, whole=False):

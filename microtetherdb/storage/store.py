@@ -14,6 +14,8 @@ try:
 except ImportError:  # stock firmware
     BTREE_MENDED = False
 
+len = len  # see database.py
+
 _EIO = const(5)
 _ENOMEM = const(12)
 _ENOSPC = const(28)
@@ -103,14 +105,15 @@ class Store:
 
     def _padded(self, changes):
         # Give a change list's values sizes that are not the bad one; return the bytes that it may need.
-        need = 0
+        need = i = 0
         bad = self.bad
-        for i, (key, value) in enumerate(changes):
+        for key, value in changes:
             if value is not None:
                 n = len(key) + len(value)
                 need += n + 16
                 if n == bad:
                     changes[i] = (key, value + b" ")
+            i += 1
         return need
 
     def _broken(self, error):

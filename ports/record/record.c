@@ -3,8 +3,8 @@
 // encoder.py is the specification, and runs where this module is not. What JSON cannot carry, what is too long and whatever else
 // this code does not take gives None: the twin in Python then says what is wrong and where, or takes it after all.
 //
-// An allocation may collect garbage, which may run a __del__ that changes the document: no pointer into an object is kept
-// over one. Tables are read anew for each element, and a text only after there is room for it.
+// No code of the program's runs meanwhile, but on the RP2's other core and in hard interrupts, which may change the document:
+// tables are read anew for each element, a text once there is room for it, and no pointer into them is kept over an allocation.
 
 #include <string.h>
 
