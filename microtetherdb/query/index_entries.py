@@ -119,16 +119,17 @@ class _Tags(Index):
         return out
 
     def of_record(self, raw):
-        if raw is None or b'tags":' not in raw:
+        i = -1 if raw is None else raw.find(b'tags":')
+        if i < 0:
             return ()
-        i = raw.find(b'"_tags":["')
-        if i > 0 and raw.find(b'tags":', i + 9) < 0 and raw.find(b'tags":') == i + 2:
+        if raw[i - 2 : i + 8] == b'"_tags":["' and raw.find(b'tags":', i + 6) < 0:
             # The usual case: the record's last member; the rest need not be parsed.
             text = raw[i + 8 :].rstrip()
-            if text.find(b"]") == len(text) - 2:
-                if b"\\" in text:
-                    return {entry(tag)[0] for tag in json.loads(text[:-1])}
-                return {text_entry(tag)[0] for tag in text[2:-3].split(b'","')}
+            if text.find(b"]") == len(text) - 2 and b"\\" not in text:
+                text = text[:-3]
+                if b'"' in text:
+                    return {text_entry(tag)[0] for tag in text.split(b'","')}
+                return (text_entry(text)[0],)
         return self.entries(_document(raw))
 
 
@@ -214,7 +215,10 @@ def changes(db, key, old_raw, new_raw, out):
 
     `key`: as stored (bytes).
     """
-    _changes(TAGS, db, key, old_raw, new_raw, out)
+    before = () if old_raw is None else TAGS.of_record(old_raw)
+    after = () if new_raw is None else TAGS.of_record(new_raw)
+    if before or after:
+        _difference(TAGS, db, key, before, after, out)
     if db._indexes:
         old = None if old_raw is None else _document(old_raw)
         new = None if new_raw is None else _document(new_raw)
@@ -238,13 +242,6 @@ def _note(index, db, out):
     else:
         out.append((key, value))
         index.noted = out, flags
-
-
-def _changes(index, db, key, old_raw, new_raw, out):
-    before = index.of_record(old_raw)
-    after = index.of_record(new_raw)
-    if before or after:
-        _difference(index, db, key, before, after, out)
 
 
 def _difference(index, db, key, before, after, out):

@@ -180,23 +180,20 @@ class RamExpiry:
 
     def applied(self, key, old, new):
         """Follow a change of a record's expiry from `old` to `new` (stamps or None)."""
+        heap = self._heap
         try:
-            self._follow(key, old, new)
+            t = None if new is None else _unit(new)
+            if old is not None:
+                if t is not None and _unit(old) == t:
+                    return
+                self._stale += 1
+                self._later += 1
+            if t is not None:
+                heap.push(t, key)
+            if self._stale > 16 + heap._n // 2:
+                self.sweep(self._store)  # half of what it looks at is stale: they go as quickly as they come
         except MemoryError:
             self._incomplete = True  # the change is done: the heap is made anew when there is RAM for it
-
-    def _follow(self, key, old, new):
-        heap = self._heap
-        t = None if new is None else _unit(new)
-        if old is not None:
-            if t is not None and _unit(old) == t:
-                return
-            self._stale += 1
-            self._later += 1
-        if t is not None:
-            heap.push(t, key)
-        if self._stale > 16 + heap._n // 2:
-            self.sweep(self._store)  # half of what it looks at is stale: they go as quickly as they come
 
     def sweep(self, store, whole=False):
         """Drop stale entries among the next few; True while many, or with `whole` any, are left."""

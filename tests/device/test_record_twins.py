@@ -169,13 +169,41 @@ refused(10**9000)
 
 # Tags, given and its own.
 for tags in ([], (), ["a"], ("a", "b"), ["x" * 128], ["ü" * 64], ['"', "\n"], [str(i) for i in range(40)]):
-    for data in ({}, {"a": 1}, {"_tags": ["q"]}, {"_tags": []}, {"_tags": (), "b": 2}, {"a": 1, "_tags": ["q", "r"], "b": 2}, 5, "s", [1], []):
+    for data in (
+        {},
+        {"a": 1},
+        {"_tags": ["q"]},
+        {"_tags": []},
+        {"_tags": (), "b": 2},
+        {"a": 1, "_tags": ["q", "r"], "b": 2},
+        5,
+        "s",
+        [1],
+        [],
+    ):
         taken(data, tags)
         taken(data, tags, STAMP)
         if tags:
             taken({"_tags": tags, "a": 1})
             taken(OrderedDict((("z", 1), ("_tags", tags), ("a", 2))), None, STAMP)
-for tags in ("a", b"a", 5, [5], [""], ["a", ""], ["x" * 129], ["ü" * 65], [b"a"], [None], [Str("a")], {"a": 1}, {"a"}, List(["a"]), True, ["\ud800"]):
+for tags in (
+    "a",
+    b"a",
+    5,
+    [5],
+    [""],
+    ["a", ""],
+    ["x" * 129],
+    ["ü" * 65],
+    [b"a"],
+    [None],
+    [Str("a")],
+    {"a": 1},
+    {"a"},
+    List(["a"]),
+    True,
+    ["\ud800"],
+):
     refused({"a": 1}, tags)
     refused("text", tags, STAMP)
     if tags != ["\ud800"]:
@@ -210,7 +238,7 @@ with MicroTetherDB() as db:
 
 
 # Any documents.
-TEXT = "abz019 _.\"\\/\n\r\t\x00\x1f\x7fäü\u20ac\ud7ff\ue000\U0001f600"
+TEXT = 'abz019 _."\\/\n\r\t\x00\x1f\x7fäü\u20ac\ud7ff\ue000\U0001f600'
 KEYS = ("a", "temp", "tags", "_tags", "", "ü", 'q"', "tag", "_tag", "a longer name of a field")
 pick = random.getrandbits
 
@@ -276,7 +304,11 @@ for i in range(n):
         assert quick is None, (data, t, quick, slow)
     if i % 8 == 0:
         short = _mtdb_record.plain(data)
-        assert short is None if isinstance(data, dict) and ("tags" in data or "_tags" in data) else short == _mtdb_record.encode(data, None, None)
+        assert (
+            short is None
+            if isinstance(data, dict) and ("tags" in data or "_tags" in data)
+            else short == _mtdb_record.encode(data, None, None)
+        )
 assert n * 6 // 10 < good < n * 99 // 100, (good, n)
 
 
