@@ -4,13 +4,6 @@ from .records import keys
 from .records.clock import MAX_TTL
 from .records.encoder import encode
 
-# built-ins found by hash, see database.py
-float = float
-int = int
-isinstance = isinstance
-len = len
-str = str
-
 _ALL = ("data", "ttl", "tags", "_id", "key")
 
 

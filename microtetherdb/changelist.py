@@ -5,8 +5,6 @@ from .records import record
 
 _READ = object()
 
-len = len  # see database.py
-
 
 def write(db, key, raw, old=_READ):
     """Put (or, `raw` None, delete) a record with its index and expiry entries, with the lock held. `old`: what it replaces, if known."""

@@ -19,9 +19,6 @@ from ..records.key_range import after
 from .path import walk
 from .value_order import entry, text_entry
 
-bytes = bytes  # see database.py
-len = len
-
 CATALOGUE = b"\x00c"
 ENTRY = b"\x00x"
 

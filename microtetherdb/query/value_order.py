@@ -23,7 +23,6 @@ _MAX = const(56)  # bytes of an encoded value in an index entry
 _INFINITY = float("inf")
 
 isinstance = isinstance  # see database.py
-len = len
 type = type
 int = int
 float = float

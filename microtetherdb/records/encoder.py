@@ -1,4 +1,7 @@
-"""Record codec, its way in for all that is not a plain document: nested, with tags or an expiry."""
+"""Record codec, its way in: what a record is, and what is wrong with a document that cannot be one.
+
+Our images have `_mtdb_record` (ports/record), which does the same in C but for the errors.
+"""
 
 import json
 from collections import OrderedDict
@@ -90,7 +93,7 @@ def encode(data, tags=None, stamp=None, name="data"):
 
 
 def _encode(data, tags, stamp, name):
-    # What a record is, and why there is none.
+    # As `encode`, in Python.
     if tags is not None:
         check_tags(tags)
     _check(data, name, 0)

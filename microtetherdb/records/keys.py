@@ -4,10 +4,6 @@ from micropython import const
 
 from ..loading import module
 
-# built-ins found by hash, see database.py
-len = len
-str = str
-
 _MAX_KEY = 128  # bytes of UTF-8
 
 META = b"\x00m"  # state of the database, where no commit has it yet (docs/format.md)

@@ -11,10 +11,6 @@ from micropython import const
 
 from . import record
 
-# built-ins found by hash, see database.py
-int = int
-len = len
-
 _PAIRS = const(64)  # heap entries in a block of 512 bytes
 _BLOCK = const(512)  # bytes of keys in a block
 _SWEEP = const(16)  # entries checked for staleness in one step
@@ -152,7 +148,7 @@ class Heap:
 def _unit(stamp):
     # An expiry in sixteenths of a second, rounded down; at most 8 years of uptime fit.
     t = int.from_bytes(stamp[1:5], "big") << 4 | stamp[5] >> 4
-    return t if t < 0xFFFFFFFF else 0xFFFFFFFF
+    return 0xFFFFFFFF if t >> 32 else t
 
 
 class RamExpiry:

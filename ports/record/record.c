@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-#include "py/cstack.h"
 #include "py/objlist.h"
 #include "py/objstr.h"
 #include "py/objtuple.h"
 #include "py/runtime.h"
+#include "py/stackctrl.h" // MicroPython 1.24 has no cstack.h
 
 #define MAX_TEXT (8192) // bytes of JSON, also the bound for a document that contains itself
 #define MAX_DEPTH (24)
@@ -120,25 +120,6 @@ static bool add_str(record_t *self, mp_obj_t str) {
     return true;
 }
 
-static bool add_small_int(record_t *self, mp_int_t n) {
-    char digits[sizeof(n) * 3];
-    char *first = digits + sizeof(digits);
-    mp_uint_t rest = n < 0 ? -(mp_uint_t)n : (mp_uint_t)n;
-    do {
-        *--first = '0' + rest % 10;
-        rest /= 10;
-    } while (rest);
-    if (n < 0) {
-        *--first = '-';
-    }
-    size_t len = digits + sizeof(digits) - first;
-    char *p = add_room(self, len);
-    if (p != NULL) {
-        memcpy(p, first, len);
-    }
-    return p != NULL;
-}
-
 static bool is_array(mp_obj_t value) {
     return mp_obj_is_type(value, &mp_type_list) || mp_obj_is_type(value, &mp_type_tuple);
 }
@@ -231,12 +212,9 @@ static bool add_value(record_t *self, mp_obj_t value, size_t depth) {
     if (mp_obj_is_str(value)) {
         return add_str(self, value);
     }
-    if (mp_obj_is_small_int(value)) {
-        return add_small_int(self, MP_OBJ_SMALL_INT_VALUE(value));
-    }
     bool dict = is_dict(value);
     if (dict || is_array(value)) {
-        mp_cstack_check();
+        MP_STACK_CHECK();
         if (depth >= MAX_DEPTH) {
             return false;
         }
@@ -248,7 +226,7 @@ static bool add_value(record_t *self, mp_obj_t value, size_t depth) {
         if (!(x > MICROPY_FLOAT_CONST(-1e38) && x < MICROPY_FLOAT_CONST(1e38))) {
             return false;
         }
-    } else if (value != mp_const_none && !mp_obj_is_bool(value) && !mp_obj_is_exact_type(value, &mp_type_int)) {
+    } else if (value != mp_const_none && !mp_obj_is_bool(value) && !mp_obj_is_int(value)) {
         return false;
     }
     mp_obj_print_helper(&self->print, value, PRINT_JSON);
