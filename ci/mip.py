@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""mip.py: compile the package into dist/mip and write the package.json that `mpremote mip install` wants there."""
+"""mip.py [FOLDER]: compile the package into dist/mip, or that folder, and write the package.json that `mpremote mip install` wants there."""
 
 import json
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import fetch
 import host
@@ -11,13 +13,12 @@ import packages
 from common import DIST, ROOT, Failure, library_version, lock, main, micropython, replace
 
 
-def make():
-    """Write dist/mip/package.json and the .mpy files, which fit every chip (format 6: MicroPython 1.19 and newer)."""
+def make(out):
+    """Write into the folder `out` package.json and the .mpy files, which fit every chip (format 6: MicroPython 1.19 and newer)."""
     packages.require("unix")
     if not micropython()[1]:
         fetch.fetch("micropython")
     cross = host.mpy_cross()
-    out = DIST / "mip"
     shutil.rmtree(out, ignore_errors=True)
     urls = []
     for source in sorted((ROOT / "microtetherdb").rglob("*.py")):
@@ -31,13 +32,13 @@ def make():
             raise Failure("%s does not compile: %s" % (name, done.stderr.strip()))
         urls.append([str(name.with_suffix(".mpy")), str(name.with_suffix(".mpy"))])
     replace(out / "package.json", json.dumps({"urls": urls, "deps": [], "version": library_version()}, indent=1) + "\n")
-    return out
 
 
 def script(argv):
+    out = Path(argv[0]) if argv else DIST / "mip"
     with lock():
-        out = make()
-    print("  mpremote mip install %s" % (out / "package.json").relative_to(ROOT))
+        make(out)
+    print("  mpremote mip install %s" % os.path.relpath(out / "package.json"))
 
 
 if __name__ == "__main__":
