@@ -12,7 +12,7 @@ import sys
 from flashsim import Flash
 from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, places, steps
 from microtetherdb import index as _index
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
 NAME = "calls.db"
 COPY = "copy.db"
@@ -322,8 +322,7 @@ HOLDING = ("create", "drop", "backup", "query", "check", "update")  # more than 
 
 
 async def _run(kind, stride):
-    if NIGHTLY:
-        stride = 1
+    stride = 1 if NIGHTLY else stride * COARSER
     lab = Lab(kind)
     real = steps.time
     for name in CALLS:  # all modules are there

@@ -5,7 +5,7 @@ import io
 from expect import FakeTime
 from flashsim import Flash
 from microtetherdb import DBCorrupt, DBError, DBFull, MicroTetherDB, clock
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
 N = 60
 CAUGHT = (DBError, OSError, MemoryError)
@@ -204,7 +204,7 @@ def readers(db, kinds, calls):
         right = call(db)
         turn += 1
         for i, (kind, error) in enumerate(kinds):
-            if not NIGHTLY and (i + turn) % 2:
+            if not NIGHTLY and (i + turn) % (2 * COARSER):
                 continue
             for n in steps(turn + i, kind == "write"):
                 touch(db)
@@ -266,7 +266,7 @@ def writers(fresh, kinds, calls, fake=None):
         call, change = calls[name]
         turn += 1
         for i, (kind, error) in enumerate(kinds):
-            if not NIGHTLY and (i + turn) % 2:
+            if not NIGHTLY and (i + turn) % (2 * COARSER):
                 continue
             for n in steps(turn + i):
                 db, again = fresh()
