@@ -68,7 +68,7 @@ def modules(code, lib):
             if path.exists() and "lib/" + path.name not in found:
                 data = path.read_bytes()
                 if name == "nightly" and os.environ.get("MTDB_NIGHTLY"):
-                    data += b"NIGHTLY = True\n"  # a board has no environment
+                    data += b"NIGHTLY, FEW = True, False\n"  # a board has no environment
                 found["lib/" + path.name] = data
                 texts.append(path.read_text())
     return found

@@ -5,7 +5,7 @@ from faultlab import run
 from nightly import COARSER
 
 for again in (0, 1, 3):
-    step = 233 if again else 89
-    assert run("region", faults.interrupt, again, step) > 100 // COARSER
-    assert run("region", faults.starve, again, step) > 100 // COARSER
+    step = 293 if again else 149
+    assert run("region", faults.interrupt, again, step) > 60 // COARSER
+    assert run("region", faults.starve, again, step) > 60 // COARSER
 print("OK")

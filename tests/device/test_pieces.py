@@ -5,7 +5,7 @@ import gc
 import sys
 import time
 from microtetherdb import MicroTetherDB, task
-from nightly import NIGHTLY
+from nightly import FEW
 
 PICO = sys.platform == "rp2"
 LIMIT = 10000  # us
@@ -38,7 +38,6 @@ def later(db):
     db._clock._line_s += 61
 
 
-FEW = PICO and not NIGHTLY  # the emulator is slow
 N = 20 if FEW else 40
 for medium in ({"ram_percentage": 30}, {"filename": "flash:", "in_memory": False, "btree_cachesize": 6144}):
     db = MicroTetherDB(**medium)

@@ -5,8 +5,9 @@ import asyncio
 import os
 from microtetherdb import MicroTetherDB, clock, lifecycle
 from expect import FakeTime, until
+from nightly import FEW
 
-N = 10000
+N = 2000 if FEW else 10000
 real = clock.time
 
 

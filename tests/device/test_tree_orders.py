@@ -5,6 +5,7 @@
 import os
 from expect import FakeTime
 from microtetherdb import MicroTetherDB, clock
+from nightly import FEW
 
 NAME = "orders.db"
 seed = 1
@@ -233,9 +234,10 @@ def sequence(kind, ram, steps, **options):
         remove()
 
 
+SHARE = 4 if FEW else 1
 for kind in KINDS:
     for pagesize in (512, 1024, 4096):
-        sequence(kind, True, 400 if pagesize == 512 else 150, btree_pagesize=pagesize)
+        sequence(kind, True, (400 if pagesize == 512 else 150) // SHARE, btree_pagesize=pagesize)
     for pagesize, cachesize in ((512, 32), (512, 16384), (1024, 32)):
-        sequence(kind, False, 150 if cachesize == 32 else 80, btree_pagesize=pagesize, btree_cachesize=cachesize)
+        sequence(kind, False, (150 if cachesize == 32 else 80) // SHARE, btree_pagesize=pagesize, btree_cachesize=cachesize)
 print("OK")
