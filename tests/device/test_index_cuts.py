@@ -13,7 +13,7 @@ from nightly import COARSER, NIGHTLY
 if sys.platform == "linux":
     STRIDE = 1 if NIGHTLY else 5 * COARSER
 else:
-    STRIDE = 3 if NIGHTLY else 29
+    STRIDE = 3 if NIGHTLY else 19
 
 
 def work(flash):

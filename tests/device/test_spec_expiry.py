@@ -99,7 +99,7 @@ db.close()
 # a changed TTL leaves an entry behind; each cleanup_interval sweeps all of them out
 for loop in (False, True):
     t = clock.time = FakeTime(820000000)
-    db = MicroTetherDB(ttl_check_interval=0.01, cleanup_interval=0.03, ram_percentage=80)
+    db = MicroTetherDB(ttl_check_interval=0.01, cleanup_interval=0.3, ram_percentage=80)  # longer than these puts take
     for i in range(10):
         db.put("k", i, ttl=1000 + i)
     for i in range(20):
@@ -119,7 +119,7 @@ for loop in (False, True):
         asyncio.run(wait())
     else:
         for i in range(60):
-            time.sleep_ms(1)
+            time.sleep_ms(10)
             db.put("o", i)
         db.close()
     assert len(heap) == 21, len(heap)
