@@ -104,9 +104,12 @@ def board(request):
 
 
 def header_boards(path):
-    """Return the boards that a device script's first line names: `# boards: unix unix32 rp2`."""
-    match = re.match(r"# boards:([\w ]+)", path.read_text())
-    return match.group(1).split() if match else ["unix", "unix32"]
+    """Return the boards that a device script's first line names: `# boards: unix unix32 rp2`; nightly those of a line `# nightly: m33`, too."""
+    text = path.read_text()
+    match = re.match(r"# boards:([\w ]+)", text)
+    boards = match.group(1).split() if match else ["unix", "unix32"]
+    more = re.search(r"^# nightly:([\w ]+)$", text, re.M) if os.environ.get("MTDB_NIGHTLY") else None
+    return boards + (more.group(1).split() if more else [])
 
 
 def header_heap(path, board):

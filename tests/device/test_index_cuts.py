@@ -1,4 +1,5 @@
-# boards: unix unix32 m33
+# boards: unix unix32 rv32
+# nightly: m33
 # qemu heap: 4m
 # SPEC sections 4 and 5: after a power cut at any program or erase, index entries are exactly those of the records;
 # an index whose building was cut is not used, and is built anew.

@@ -1,4 +1,5 @@
-# boards: unix unix32 stock m33
+# boards: unix unix32 stock rv32
+# nightly: m33
 # qemu heap: 4m
 # SPEC sections 2, 5: no record is lost, whatever the order in which keys come and go; RAM and file, with TTLs, tags and indexes,
 # changes that break off, long documents, and what expires.
