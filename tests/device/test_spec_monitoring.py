@@ -1,4 +1,5 @@
-# boards: unix unix32 m33
+# boards: unix unix32 rv32
+# nightly: m33
 # qemu heap: 4m
 # SPEC sections 1, 5, 6, 7, 8: stats() and repr, flush rhythm, board defaults, retries, DBFull, the loop left alone.
 import asyncio

@@ -13,7 +13,7 @@ from flashsim import Flash
 from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, steps
 from microtetherdb.storage import places
 from microtetherdb.query import index_entries as _index
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
 NAME = "calls.db"
 COPY = "copy.db"
@@ -323,8 +323,7 @@ HOLDING = ("create", "drop", "backup", "query", "check", "update")  # more than 
 
 
 async def _run(kind, stride):
-    if NIGHTLY:
-        stride = 1
+    stride = 1 if NIGHTLY else stride * COARSER
     lab = Lab(kind)
     real = steps.time
     for name in CALLS:  # all modules are there
