@@ -474,11 +474,11 @@ def test_an_unknown_option_is_named_at_once(run, tmp_path):
     code = """
 from microtetherdb import ota
 from microtetherdb.ota.slot_file import FileSlot
-for call in (lambda: ota.Updater(FileSlot("."), nonsense=1), lambda: ota.status(slot=FileSlot("."), timeot=1)):
+for call in (lambda: ota.Updater(FileSlot("."), nonsense=1), lambda: ota.status(slot=FileSlot("."), wrong=1)):
     try:
         call()
     except TypeError as e:
         print(e)
 """
     out = run(code).splitlines()
-    assert len(out) == 2 and "nonsense" in out[0] and "timeot" in out[1], out
+    assert len(out) == 2 and "nonsense" in out[0] and "wrong" in out[1], out

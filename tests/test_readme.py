@@ -111,3 +111,11 @@ print(" ".join(microtetherdb.defaults))
         assert "`%s`" % name in stats, name
     for name in lines[3].split():
         assert "- `%s`" % name in opening or "`%s` (" % name in opening, name
+
+
+def test_texts_are_wrapped():
+    """At 100 columns; tables, code and generated headings aside."""
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")]:
+        text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S)
+        long = [line for line in text.splitlines() if len(line) > 100 and line[0] not in "|#" and " " in line.strip()]
+        assert not long, (path.name, long)
