@@ -180,7 +180,7 @@ def test_the_emulator_keeps_what_was_written_before_a_cut(tmp_path):
 
 def test_make_try_gives_the_repl_of_the_emulated_board():
     master, slave = pty.openpty()
-    command = [sys.executable, ROOT / "ci" / "try.py", "RPI_PICO"]
+    command = [*guard.WITH_US, sys.executable, ROOT / "ci" / "try.py", "RPI_PICO"]
     process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     output = b""
     sent = False

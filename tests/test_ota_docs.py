@@ -203,7 +203,7 @@ def pico(tmp_path):
     """Path of the serial port (a pseudo-terminal) of the RPI_PICO image in its emulator."""
     log = tmp_path / "emulator.log"
     with open(log, "w") as f:
-        command = [Path(sys.executable).with_name("rp2040py"), "micropython", "--image", emulator.image(), "--pty"]
+        command = [*guard.WITH_US, Path(sys.executable).with_name("rp2040py"), "micropython", "--image", emulator.image(), "--pty"]
         p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
     try:
         watch = guard.Guard(p, 120)
