@@ -5,7 +5,7 @@ import gc
 import sys
 import time
 from microtetherdb import MicroTetherDB
-from microtetherdb import background as task
+import microtetherdb.background as task
 from nightly import FEW
 
 PICO = sys.platform == "rp2"

@@ -4,7 +4,8 @@
 # SPEC section 3: ten thousand records expire in one cleanup(); in bounded pieces in the background; the full sweep of section 1.
 import asyncio
 import os
-from microtetherdb import MicroTetherDB, cleanup
+from microtetherdb import MicroTetherDB
+import microtetherdb.cleanup as cleanup
 from microtetherdb.records import clock
 from expect import FakeTime, until
 from nightly import FEW
@@ -111,7 +112,7 @@ for loop in (False, True):
     if loop:
 
         async def wait():
-            from microtetherdb import background as task
+            import microtetherdb.background as task
 
             task.attach(db)
             await until(lambda: len(heap) == 21)

@@ -87,7 +87,7 @@ os.remove("copy.db")
 
 # at the latest some seconds after the last change while a loop runs (sped up here)
 async def timed():
-    from microtetherdb import background as task
+    import microtetherdb.background as task
 
     db = fresh()
     # const() is in the code: shorten the sleep instead, and let the ticks run ahead

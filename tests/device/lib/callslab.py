@@ -10,7 +10,8 @@ import os
 import sys
 
 from flashsim import Flash
-from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, steps
+from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError
+import microtetherdb.steps as steps
 from microtetherdb.storage import places
 from microtetherdb.query import index_entries as _index
 from nightly import COARSER, NIGHTLY
