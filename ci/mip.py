@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """mip.py: compile the package into dist/mip and write the package.json that `mpremote mip install` wants there.
 
-The package.json in the root of the repository, which lists the sources for `mip.install("github:...")`, is written too.
+The package.json in the root of the repository, which lists the sources for `mip.install("github:...")`, is written too. With a
+folder as argument: into that one only.
 """
 
 import json
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import fetch
 import host
@@ -20,13 +23,12 @@ def listing(suffix):
     return json.dumps({"urls": [[name, name] for name in names], "deps": [], "version": library_version()}, indent=1) + "\n"
 
 
-def make():
-    """Write dist/mip/package.json and the .mpy files, which fit every chip (format 6: MicroPython 1.19 and newer)."""
+def make(out):
+    """Write into the folder `out` package.json and the .mpy files, which fit every chip (format 6: MicroPython 1.19 and newer)."""
     packages.require("unix")
     if not micropython()[1]:
         fetch.fetch("micropython")
     cross = host.mpy_cross()
-    out = DIST / "mip"
     shutil.rmtree(out, ignore_errors=True)
     for source in (ROOT / "microtetherdb").rglob("*.py"):
         name = source.relative_to(ROOT)
@@ -36,14 +38,15 @@ def make():
         if done.returncode:
             raise Failure("%s does not compile: %s" % (name, done.stderr.strip()))
     replace(out / "package.json", listing(".mpy"))
-    replace(ROOT / "package.json", listing(".py"))
-    return out
 
 
 def script(argv):
+    out = Path(argv[0]) if argv else DIST / "mip"
     with lock():
-        out = make()
-    print("  mpremote mip install %s" % (out / "package.json").relative_to(ROOT))
+        make(out)
+        if not argv:
+            replace(ROOT / "package.json", listing(".py"))
+    print("  mpremote mip install %s" % os.path.relpath(out / "package.json"))
 
 
 if __name__ == "__main__":

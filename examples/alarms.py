@@ -42,6 +42,11 @@ async def sample(db, new):
         await asyncio.sleep(INTERVAL)
 
 
+def tell(message):
+    """Here: switch the fan on, send a message. What it raises must be caught here, or the task ends and nobody hears of alarms."""
+    print(message)
+
+
 async def control(db, new):
     """Compare what holds with what held before: only changes are worth a message."""
     active = set()
@@ -54,9 +59,9 @@ async def control(db, new):
             async for sensor, _ in db.find(rule, keys=True):
                 found.add((sensor, alarm))
         for sensor, alarm in sorted(found - active):
-            print("ALARM %s: %s, %s" % (sensor, alarm, db.get(sensor, "no reading")))  # here: switch the fan on, send a message
+            tell("ALARM %s: %s, %s" % (sensor, alarm, db.get(sensor, "no reading")))
         for sensor, alarm in sorted(active - found):
-            print("over  %s: %s" % (sensor, alarm))
+            tell("over  %s: %s" % (sensor, alarm))
         active = found
 
 

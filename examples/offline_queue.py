@@ -17,7 +17,10 @@ STEP = 0.02  # seconds from one reading to the next
 
 
 def send(key, document, online):
-    """Stand-in for an HTTP POST or an MQTT publish at QoS 1: returns when the server has acknowledged, OSError if it does not."""
+    """Stand-in for an HTTP POST or an MQTT publish at QoS 1: returns when the server has acknowledged, OSError if it does not.
+
+    Return as well when the server refuses a record for good (HTTP 400): it would hold up all that are behind it.
+    """
     if not online:
         raise OSError("no network")
     print("server got %s: %s" % (key, document["n"]))
@@ -28,6 +31,7 @@ class Queue:
 
     def __init__(self, db):
         self.db = db
+        self.waiting = len(db)  # counted once: `len` reads all keys after a change
 
     def first(self):
         """Return the oldest (key, document), or None."""
@@ -36,15 +40,21 @@ class Queue:
 
     def put(self, document):
         """Add a document; the oldest ones make room for it."""
-        while len(self.db) >= LIMIT:
-            self.db.delete(self.first()[0])
+        while self.waiting >= LIMIT:
+            self.drop(self.first())
         while True:
             try:
-                return self.db.put(document)
+                key = self.db.put(document)
+                self.waiting += 1
+                return key
             except DBFull:  # the flash is full before the limit is reached
-                if not self.db:
+                if not self.waiting:
                     raise
-                self.db.delete(self.first()[0])
+                self.drop(self.first())
+
+    def drop(self, item):
+        """Remove (key, document)."""
+        self.waiting -= self.db.delete(item[0])
 
     def drain(self, online):
         """Send what waits; returns whether all of it is gone."""
@@ -55,7 +65,7 @@ class Queue:
             except OSError:
                 return False  # and try later: nothing behind it may overtake it
             # A power cut here leads to the second time.
-            self.db.delete(item[0])
+            self.drop(item)
             item = self.first()
         return True
 
@@ -69,5 +79,5 @@ with MicroTetherDB(FILE, in_memory=False, flush_threshold=1) as db:
         queue.put({"n": step, "temp": 20 + step % 3})
         online = step % 6 > 3  # the network is away for four readings, and back for two
         if not queue.drain(online):
-            print("offline, %d wait" % len(db))
+            print("offline, %d wait" % queue.waiting)
         time.sleep(STEP)

@@ -26,10 +26,11 @@ def readings(path):
 
 def store():
     """Put every day into a file, a week in one atomic batch, tagged with its kind of weather."""
-    try:
-        os.remove(FILE)
-    except OSError:
-        pass
+    for name in (FILE, FILE + ".new"):  # the second is there while the first is compacted: both are one database
+        try:
+            os.remove(name)
+        except OSError:
+            pass
     start = time.ticks_ms()
     with MicroTetherDB(FILE, in_memory=False) as db:
         items, tags = [], []

@@ -30,11 +30,6 @@ def __getattr__(name):
         return loading.module("methods").preload
     if name == "QueryError" or name.startswith("DB"):
         return getattr(loading.module("errors"), name)
-    if name >= "a" and "." not in name and "/" not in name and name != "names":
-        # MicroPython also asks here for a submodule that is not loaded yet (`from . import x`), and `dir()` for any name.
-        try:
-            return loading.module(name)
-        except ImportError as e:
-            if __name__ + "." + name not in str(e):
-                raise  # a module that this one needs is missing
+    if name == "ota":
+        return loading.module(name)  # no other module: `dir()` asks for every name that there is, and would load them all
     raise AttributeError(name)

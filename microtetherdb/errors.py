@@ -1,4 +1,4 @@
-"""Errors that the database raises besides `TypeError` and `ValueError` (SPEC section 8)."""
+"""Errors that the database raises besides `TypeError` and `ValueError`."""
 
 
 class DBError(Exception):

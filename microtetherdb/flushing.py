@@ -10,7 +10,7 @@ _SAVE_CLOCK = const(60)  # seconds between two savings of the clock's state
 
 
 def threshold(db):
-    """Return the number of operations between two flushes (SPEC section 5)."""
+    """Return the number of operations between two flushes."""
     if db._fixed:
         return db._fixed
     n = db._made

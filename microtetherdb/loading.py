@@ -30,11 +30,11 @@ HOME = get_ident()  # the thread that imports the package; an event loop belongs
 _FIRST = (
     (
         "query.filter",
-        "errors query.value_order query.path query.operand query.comparison query.predicate query.operators",
+        "errors query.ordered_json query.value_order query.path query.operand query.comparison query.predicate query.operators",
     ),
     ("query.run", "query.filter query.prefilter query.table_scan"),
     ("query.index_build", "errors query.value_order query.path query.index_entries"),
-    ("update.operators", "errors query.value_order query.path query.operand update.target"),
+    ("update.operators", "errors query.ordered_json query.value_order query.path query.operand update.target"),
     ("query.cursor", "query.run"),
     ("many", "query.cursor steps query.projection"),
     ("query.explain", "query.run"),

@@ -11,7 +11,7 @@ from .records.clock import Clock
 
 _MIN_QUOTA = 8 * 512  # bytes: below this an in-memory database is of no use
 
-# The arguments by position (SPEC section 1).
+# The arguments by position.
 NAMES = (
     "filename", "in_memory", "ram_percentage", "max_retries", "retry_delay", "lock_timeout", "cleanup_interval",
     "ttl_check_interval", "btree_cachesize", "btree_pagesize", "adaptive_threshold", "event_loop", "flush_threshold",
@@ -158,7 +158,9 @@ def _forget(*names):
             path = "microtetherdb." + name
             if sys.modules.pop(path, None) is not None:
                 package, _, name = path.rpartition(".")
-                delattr(sys.modules[package], name)
+                package = sys.modules.get(package)
+                if hasattr(package, name):
+                    delattr(package, name)
         loading._loaded = loaded
 
 
@@ -212,7 +214,7 @@ def _open_store(cfg, place):
         import gc
 
         gc.collect()
-        quota = gc.mem_free() * cfg["ram_percentage"] // 100
+        quota = int(gc.mem_free() * cfg["ram_percentage"] // 100)
         if quota >= max(_MIN_QUOTA, 5 * pagesize):
             ramstore = module("storage.ram_store")
             try:

@@ -104,9 +104,12 @@ def board(request):
 
 
 def header_boards(path):
-    """Return the boards that a device script's first line names: `# boards: unix unix32 rp2`."""
-    match = re.match(r"# boards:([\w ]+)", path.read_text())
-    return match.group(1).split() if match else ["unix", "unix32"]
+    """Return the boards that a device script's first line names: `# boards: unix unix32 rp2`; nightly those of a line `# nightly: m33`, too."""
+    text = path.read_text()
+    match = re.match(r"# boards:([\w ]+)", text)
+    boards = match.group(1).split() if match else ["unix", "unix32"]
+    more = re.search(r"^# nightly:([\w ]+)$", text, re.M) if os.environ.get("MTDB_NIGHTLY") else None
+    return boards + (more.group(1).split() if more else [])
 
 
 def header_heap(path, board):
@@ -116,6 +119,13 @@ def header_heap(path, board):
     return match.group(1) if match else None
 
 
+# Words in the names of tests that take long, the longest first.
+LONG = (
+    "emulated_pico", "wire", "pieces-rp2", "spec_pico-rp2", "power_cycle[rp2", "pico", "faults", "rp2", "index_property", "calls_", "m33", "rv32",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items):
-    # The emulator's tests are the longest: first, so that parallel workers end together.
-    items.sort(key=lambda item: "rp2" not in item.nodeid)
+    # Long ones first, and dealt out to two workers, which begin with a half each and then take from each other: so they end together.
+    items.sort(key=lambda item: next((i for i, word in enumerate(LONG) if word in item.nodeid), len(LONG)))
+    items[:] = items[::2] + items[1::2]

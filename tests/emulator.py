@@ -7,6 +7,7 @@ of its own, so that a hanging emulator is ended for sure.
 import argparse
 import asyncio
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -65,7 +66,10 @@ def modules(code, lib):
         for name in re.findall(r"^\s*(?:import|from) (\w+)", texts.pop(), re.M):
             path = lib / (name + ".py")
             if path.exists() and "lib/" + path.name not in found:
-                found["lib/" + path.name] = path.read_bytes()
+                data = path.read_bytes()
+                if name == "nightly" and os.environ.get("MTDB_NIGHTLY"):
+                    data += b"NIGHTLY, FEW = True, False\n"  # a board has no environment
+                found["lib/" + path.name] = data
                 texts.append(path.read_text())
     return found
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 LOOK = 0.5  # seconds between two looks
+WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # before a command: it ends with the tests, also when these are killed
 
 
 class Guard:
@@ -93,6 +94,8 @@ def run(command, timeout, capture_output=False, check=False, **options):
     if capture_output:
         options.update(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     options.setdefault("stdin", subprocess.DEVNULL)
+    if not options.get("shell"):
+        command = [*WITH_US, *command]
     with subprocess.Popen(command, start_new_session=True, **options) as process:
         guard = Guard(process, timeout)
         try:

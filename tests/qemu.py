@@ -96,9 +96,8 @@ class Machine:
         self.folder = tempfile.TemporaryDirectory()
         self.monitor = Path(self.folder.name) / "monitor"
         line = command(board, memory, self.monitor, extra)
-        line = ["setpriv", "--pdeathsig", "KILL", *line]  # it ends with the test
         self.process = subprocess.Popen(
-            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            [*guard.WITH_US, *line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
         )
         self.got = b""
 
@@ -122,12 +121,13 @@ class Machine:
 
     def until(self, mark):
         """Return what comes on the serial line in front of `mark`."""
+        data = b"-"
         while mark not in self.got:
+            if not data or FAULT.search(self.got):
+                raise AssertionError("%s crashed\n%s" % (self.board, _text(self.got)))
             self.watch.wait_for(self.process.stdout)
             data = os.read(self.process.stdout.fileno(), 65536)
             self.got += data
-            if not data or FAULT.search(self.got):
-                raise AssertionError("%s crashed\n%s" % (self.board, _text(self.got)))
         part, _, self.got = self.got.partition(mark)
         return part
 

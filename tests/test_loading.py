@@ -83,6 +83,19 @@ def _imports(path, everywhere=False):
     return [name for n in nodes if isinstance(n, ast.ImportFrom) and n.level for name in _named(n, inside)]
 
 
+def _absolute(path):
+    """Return the absolute names below the package that a file imports, the package's own aside: "microtetherdb.x"."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "__import__":
+            names += [ast.unparse(node.args[0]).strip("'\"")]
+    return [name for name in names if name.startswith("microtetherdb.")]
+
+
 def _asks(path):
     """Return the modules that a file loads at run time."""
     text = path.read_text()
@@ -151,6 +164,11 @@ def test_every_import_goes_down():
     graph = {}
     for name, path in MODULES.items():
         graph[name] = set(_imports(path, True)) | set(_asks(path))
+        assert graph[name] <= set(MODULES), "%s asks for what is no module: %s" % (name, graph[name] - set(MODULES))
+        assert not _absolute(path), "%s: imports of the package are relative, or by loading.module" % name
+        # What is loaded at run time is named where it is: "loading" itself and the methods' table aside.
+        calls = len(re.findall(r"\bmodule\(", path.read_text())) if name not in ("loading", "methods") else len(_asks(path))
+        assert calls == len(_asks(path)) or name == "__init__", name
         # The one way up: what a user's function in the package's root is told.
         ups = re.findall(r"^ *(?:import microtetherdb|from microtetherdb import .*)$", path.read_text(), re.M)
         if name.split(".")[0] != "ota" and name != "__init__":

@@ -12,9 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
-def package():
-    guard.run([sys.executable, ROOT / "ci" / "mip.py"], check=True, capture_output=True, timeout=200)
-    return ROOT / "dist" / "mip" / "package.json"
+def package(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mip")  # not dist/mip: another worker may be making it
+    guard.run([sys.executable, ROOT / "ci" / "mip.py", folder], check=True, capture_output=True, timeout=200)
+    return folder / "package.json"
 
 
 class Folder:

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 NIGHTLY = os.environ.get("MTDB_NIGHTLY") == "1"
 Y2000 = 3600  # seconds since 2000: a clock that was never set
 Y2026 = 26 * 365 * 86400
-# (board, medium): sequences; 200 on computers, ten times as many at night
+# (board, medium): sequences, and at night
 CASES = {
-    ("unix", "ram"): 50,
-    ("unix", "file"): 80,
-    ("unix32", "ram"): 30,
-    ("unix32", "file"): 40,
-    ("m33", "ram"): 10,
-    ("m33", "file"): 15,
-    ("rv32", "file"): 10,
+    ("unix", "ram"): (25, 500),
+    ("unix", "file"): (50, 800),
+    ("unix32", "ram"): (10, 300),
+    ("unix32", "file"): (20, 400),
+    ("m33", "ram"): (3, 100),
+    ("m33", "file"): (4, 150),
+    ("rv32", "file"): (4, 100),
 }
 
 
@@ -479,7 +479,7 @@ def test_any_sequence_of_operations_agrees_with_a_plain_model(board, medium, tmp
     device = (Board if board in QEMU else Device)(board, tmp_path)
 
     @settings(
-        max_examples=CASES[board, medium] * (10 if NIGHTLY else 1), derandomize=True, database=None, deadline=None,
+        max_examples=CASES[board, medium][NIGHTLY], derandomize=True, database=None, deadline=None,
         suppress_health_check=list(HealthCheck), print_blob=False, report_multiple_bugs=False,
     )  # fmt: skip
     @given(SEQUENCES)

@@ -90,7 +90,7 @@ def test_no_document_tag_key_or_index_entry_is_of_that_size(stock, pagesize, med
     biggest = set()
 
     @settings(
-        max_examples=300 if NIGHTLY else 30,
+        max_examples=300 if NIGHTLY else 15,
         derandomize=True,
         database=None,
         deadline=None,

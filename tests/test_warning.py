@@ -4,7 +4,8 @@ import os
 
 CODE = """
 import sys
-from microtetherdb import MicroTetherDB, opening
+from microtetherdb import MicroTetherDB
+import microtetherdb.opening as opening
 opening._MIN_QUOTA = 1 << 30
 db = MicroTetherDB("fall.db")
 db.put("a", 1)

@@ -63,7 +63,7 @@ def test_rp2_dump_and_load_over_the_wire_as_documented(tmp_path, run):
     flash = tmp_path / "flash.bin"
     flash.write_bytes(emulator.fresh_flash({"readings.db": (tmp_path / "readings.db").read_bytes()}))
     board = subprocess.Popen(
-        [sys.executable, __file__, flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [*guard.WITH_US, sys.executable, __file__, flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
         guard.Guard(board, 120).wait_for(board.stdout)

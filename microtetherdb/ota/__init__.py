@@ -1,4 +1,4 @@
-"""Update over the air: download, verify, install, and after the restart confirm or roll back (SPEC.md, section 9).
+"""Update over the air: download, verify, install, and after the restart confirm or roll back, see docs/update.md.
 
 import asyncio
 from microtetherdb import ota

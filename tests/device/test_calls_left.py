@@ -9,7 +9,7 @@ import vfs
 from expect import raises
 from flashsim import Flash
 from microtetherdb import DBClosed, DBFull, DBLock, MicroTetherDB, QueryError
-from microtetherdb import backup as transfer
+import microtetherdb.backup as transfer
 
 
 def remove(*names):

@@ -5,9 +5,9 @@ import os
 import sys
 
 import faults
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
-STEP = 1 if NIGHTLY else 11
+STEP = 1 if NIGHTLY else 11 * COARSER
 
 
 def forget():

@@ -13,7 +13,7 @@ import vfs
 from failing import FailingFlash, FailingFS
 from files import restarted
 from microtetherdb import DBFull, MicroTetherDB
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
 EIO = 5
 ENOSPC = 28
@@ -202,7 +202,7 @@ for kind in sys.argv[1:] or ("host", "littlefs", "fat", "region"):
     run = Run(kind, -1, 0, 0, EIO)
     total = run.faults.count
     assert run.compacted, kind
-    stride = 1 if NIGHTLY else total // 5
+    stride = 1 if NIGHTLY else total * COARSER // 5
     plain = n
     for errno in (EIO, ENOSPC) if kind in ("host", "littlefs") else (EIO,):
         for times, calls in ((1, 0), (2, 0), (5, 0), (0, 1), (0, 6), (0, 40)):

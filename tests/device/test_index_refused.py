@@ -1,4 +1,5 @@
-# boards: unix unix32 m33
+# boards: unix unix32 rv32
+# nightly: m33
 # SPEC sections 2, 4: a change that is refused, at any of its entries, leaves no mark that later ones rely on; indexes agree with a scan.
 from microtetherdb import MicroTetherDB
 from flashsim import Flash

@@ -2,6 +2,7 @@
 # heap: 190k
 # SPEC section 1: opening and closing.
 import os
+import sys
 import microtetherdb
 from microtetherdb import MicroTetherDB, DBClosed, DBLock, DBCorrupt
 from expect import raises
@@ -87,9 +88,9 @@ os.remove("t.txt")
 # too little RAM: falls back to the file and says so once
 said = []
 microtetherdb.on_warning, old = said.append, microtetherdb.on_warning
-from microtetherdb import opening
+import microtetherdb.opening as opening
 
-opening._MIN_QUOTA = 1 << 30
+least, opening._MIN_QUOTA = opening._MIN_QUOTA, 1 << 30
 db = MicroTetherDB("fall.db")
 assert len(said) == 1 and "fall.db" in said[0], said
 db.put("x", 1)
@@ -99,4 +100,19 @@ assert db["x"] == 1
 db.close()
 os.remove("fall.db")
 microtetherdb.on_warning = old
+opening._MIN_QUOTA = least
+
+# a percentage may be a float
+with MicroTetherDB(ram_percentage=20.5) as db:
+    db.put("a", 1)
+    assert db.stats()["quota"].__class__ is int
+
+# what opening forgets again may have gone already
+for name in ("microtetherdb.storage", "microtetherdb.opening"):
+    with MicroTetherDB() as db:
+        db.put("a", 1)
+    sys.modules.pop(name, None)
+    with MicroTetherDB("fall.db", in_memory=False) as db:
+        db.put("a", 1)
+os.remove("fall.db")
 print("OK")

@@ -8,6 +8,7 @@ import time
 from binascii import unhexlify
 
 from microtetherdb.ota import ecdsa
+from nightly import FEW
 
 KEY = unhexlify(
     "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299"
@@ -55,7 +56,7 @@ if sys.platform != "rp2":  # in the emulator one verification takes 20 s
     assert not verify(KEY, b"Sample", SAMPLE)
     assert verify(KEY, b"test", TEST)
     assert not verify(KEY, b"sample", TEST)
-    for i in range(64):  # every byte of the signature counts
+    for i in range(0, 64, 9 if FEW else 1):  # every byte of the signature counts
         bad = bytearray(SAMPLE)
         bad[i] ^= 1 << (i & 7)
         assert not verify(KEY, b"sample", bytes(bad)), i

@@ -1,4 +1,5 @@
-# boards: unix unix32 m33
+# boards: unix unix32 rv32
+# nightly: m33
 # qemu heap: 4m
 """SPEC 5: a power cut at any program or erase leaves the last commit's pages, or the next one's."""
 

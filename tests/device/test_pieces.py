@@ -5,7 +5,8 @@ import gc
 import sys
 import time
 from microtetherdb import MicroTetherDB
-from microtetherdb import background as task
+import microtetherdb.background as task
+from nightly import FEW
 
 PICO = sys.platform == "rp2"
 LIMIT = 10000  # us
@@ -38,7 +39,7 @@ def later(db):
     db._clock._line_s += 61
 
 
-N = 40
+N = 30 if FEW else 40
 for medium in ({"ram_percentage": 30}, {"filename": "flash:", "in_memory": False, "btree_cachesize": 6144}):
     db = MicroTetherDB(**medium)
     db.delete(purge=True)
@@ -46,18 +47,18 @@ for medium in ({"ram_percentage": 30}, {"filename": "flash:", "in_memory": False
     later(db)
     db.cleanup()
     db.put_batch([("b%04d" % (j * 7 % N), doc(j)) for j in range(N)])
-    for i in range(8):
+    for i in range(4 if FEW else 8):
         db.put("t%04d" % (i * 7 % N), doc(i), ttl=5)
-    for i in range(12):
+    for i in range(6 if FEW else 12):
         db.put("g%04d" % (i * 7 % N), doc(i), tags=["a", "b%d" % (i % 5)], ttl=5)
     later(db)
-    assert pieces("expire", db, task._expire) > 20
+    assert pieces("expire", db, task._expire) > (10 if FEW else 20)
     if not db._store.ram:
         db.flush()
         db.put_batch([("b%04d" % j, doc(j + 1)) for j in range(0, N, 3)])
         for j in range(1, N, 9):
             db.put("b%04d" % j, doc(j + 2))
-        assert pieces("flush", db, task._flush) > 2
+        assert pieces("flush", db, task._flush) > (1 if FEW else 2)
         assert not db._store.dirty()
         pieces("step", db, task._step)
     pieces("sweep", db, task._sweep)

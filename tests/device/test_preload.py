@@ -7,6 +7,11 @@ import time
 import microtetherdb
 from microtetherdb import MicroTetherDB
 
+# dir() and TAB ask for each name that the firmware knows: they must not load the package for it
+assert {"MicroTetherDB", "DBFull", "QueryError", "defaults", "preload", "ota", "on_warning"} <= set(dir(microtetherdb))
+loaded = [name for name in sys.modules if name.startswith("microtetherdb.")]
+assert len(loaded) < 20 and "microtetherdb.query" not in loaded and "microtetherdb.storage" not in loaded, loaded
+
 db = MicroTetherDB()
 db.put("a", {"n": 1})
 for bad in ("nothing", "", 3, "query_steps"):
@@ -16,7 +21,7 @@ for bad in ("nothing", "", 3, "query_steps"):
     except ValueError as e:
         assert repr(bad) in str(e), e
 
-assert not sys.modules.get("microtetherdb.query")
+assert not sys.modules.get("microtetherdb.query.run")
 _thread.stack_size(20 * 1024)
 out = []
 

@@ -1,4 +1,5 @@
-# boards: unix unix32 stock m33
+# boards: unix unix32 stock rv32
+# nightly: m33
 # qemu heap: 4m
 # SPEC sections 5 and 8: a region that was filled, cut with much unflushed, and opened again takes deletes until it is empty.
 from microtetherdb import MicroTetherDB, DBFull

@@ -136,15 +136,22 @@ for name in ("", ".", "a.b", "microtetherdb.query", "names"):
 raises(AttributeError, "nothing", getattr, microtetherdb, "nothing")
 raises(ImportError, "nothing", __import__, "microtetherdb.nothing")
 real = builtins.__import__
+loading = []
 for persistent in (False, True):
     for module in ("btree", "json", "uctypes", "binascii"):
 
         def without(name, *args):
             if name == module:
                 raise ImportError("no module named '%s'" % name)
-            if len(args) < 4 or not args[3]:
-                return real(name, *args)
-            return real("microtetherdb." + name, args[0], args[1], args[2], 0) if name else microtetherdb  # a relative import
+            if len(args) > 3 and args[3]:  # relative to the module that is being loaded: `real` would take this one
+                path = loading[-1].split(".")
+                path = path[: len(path) - args[3] + (loading[-1] in ("microtetherdb", "microtetherdb.ota"))]
+                name = ".".join(path + ([name] if name else []))
+            loading.append(name)
+            try:
+                return real(name, None, None, args[2] if len(args) > 2 else None, 0)
+            finally:
+                loading.pop()
 
         for name in [n for n in sys.modules if n.startswith("microtetherdb")]:
             del sys.modules[name]

@@ -1,4 +1,5 @@
-# boards: unix unix32 m33
+# boards: unix unix32 rv32
+# nightly: m33
 # qemu heap: 4m
 # SPEC section 5: an operation of the device that fails for a moment loses nothing, whichever it is: on littlefs, FAT and a region.
 import random
@@ -8,7 +9,7 @@ import vfs
 from flashsim import Flash
 from microtetherdb import MicroTetherDB
 from microtetherdb.storage import places
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
 
 class Moody(Flash):
@@ -124,7 +125,10 @@ def outages(seed, blocks, length, retries):
     db.close()
 
 
-stride = 1 if NIGHTLY else 9 if sys.platform == "linux" else 41
+if sys.platform == "linux":
+    stride, seeds = (1, 40) if NIGHTLY else (13 * COARSER, 2)
+else:
+    stride, seeds = (41, 4) if NIGHTLY else (197, 1)
 for kind in ("lfs", "fat", "region"):
     if kind == "fat" and not hasattr(vfs, "VfsFat"):
         continue
@@ -133,7 +137,7 @@ for kind in ("lfs", "fat", "region"):
         while case(kind, retries, first, length, raises):
             first += stride
         assert first > 60, (kind, first)
-for seed in range(40 if NIGHTLY else 4):
+for seed in range(seeds):
     outages(seed, 24, 12, 3)
     outages(seed, 24, 30, 0)
     outages(seed, 64, 200, 3)

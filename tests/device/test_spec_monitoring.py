@@ -1,4 +1,5 @@
-# boards: unix unix32 m33
+# boards: unix unix32 rv32
+# nightly: m33
 # qemu heap: 4m
 # SPEC sections 1, 5, 6, 7, 8: stats() and repr, flush rhythm, board defaults, retries, DBFull, the loop left alone.
 import asyncio
@@ -86,7 +87,7 @@ os.remove("copy.db")
 
 # at the latest some seconds after the last change while a loop runs (sped up here)
 async def timed():
-    from microtetherdb import background as task
+    import microtetherdb.background as task
 
     db = fresh()
     # const() is in the code: shorten the sleep instead, and let the ticks run ahead

@@ -4,7 +4,8 @@
 import asyncio
 import sys
 import time
-from microtetherdb import MicroTetherDB, steps
+from microtetherdb import MicroTetherDB
+import microtetherdb.steps as steps
 from microtetherdb.records import clock
 from expect import FakeTime, raises
 

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from microtetherdb import DBLock, MicroTetherDB
-from microtetherdb import backup as transfer
+import microtetherdb.backup as transfer
 from expect import raises
 
 

@@ -1,4 +1,5 @@
-# boards: unix unix32 stock m33
+# boards: unix unix32 stock rv32
+# nightly: m33
 # qemu heap: 4m
 # SPEC sections 2, 5: no record is lost, whatever the order in which keys come and go; RAM and file, with TTLs, tags and indexes,
 # changes that break off, long documents, and what expires.
@@ -6,6 +7,7 @@ import os
 from expect import FakeTime
 from microtetherdb import MicroTetherDB
 from microtetherdb.records import clock
+from nightly import FEW
 
 NAME = "orders.db"
 seed = 1
@@ -234,9 +236,10 @@ def sequence(kind, ram, steps, **options):
         remove()
 
 
+SHARE = 4 if FEW else 1
 for kind in KINDS:
     for pagesize in (512, 1024, 4096):
-        sequence(kind, True, 400 if pagesize == 512 else 150, btree_pagesize=pagesize)
+        sequence(kind, True, (400 if pagesize == 512 else 150) // SHARE, btree_pagesize=pagesize)
     for pagesize, cachesize in ((512, 32), (512, 16384), (1024, 32)):
-        sequence(kind, False, 150 if cachesize == 32 else 80, btree_pagesize=pagesize, btree_cachesize=cachesize)
+        sequence(kind, False, (150 if cachesize == 32 else 80) // SHARE, btree_pagesize=pagesize, btree_cachesize=cachesize)
 print("OK")

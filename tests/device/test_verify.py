@@ -2,7 +2,7 @@
 # SPEC section 5: check() finds what does not agree; a backup holds each change made meanwhile, at whatever point it comes.
 import os
 from microtetherdb import MicroTetherDB
-from microtetherdb import backup as transfer
+import microtetherdb.backup as transfer
 from microtetherdb.records import keys
 from microtetherdb.records.key_range import after
 from flashsim import Flash

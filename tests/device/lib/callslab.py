@@ -10,10 +10,11 @@ import os
 import sys
 
 from flashsim import Flash
-from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError, steps
+from microtetherdb import DBClosed, DBLock, MicroTetherDB, QueryError
+import microtetherdb.steps as steps
 from microtetherdb.storage import places
 from microtetherdb.query import index_entries as _index
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
 NAME = "calls.db"
 COPY = "copy.db"
@@ -323,8 +324,7 @@ HOLDING = ("create", "drop", "backup", "query", "check", "update")  # more than 
 
 
 async def _run(kind, stride):
-    if NIGHTLY:
-        stride = 1
+    stride = 1 if NIGHTLY else stride * COARSER
     lab = Lab(kind)
     real = steps.time
     for name in CALLS:  # all modules are there

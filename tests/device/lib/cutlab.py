@@ -13,6 +13,7 @@ import sys
 
 import vfs
 from flashsim import Flash
+from nightly import COARSER, NIGHTLY
 
 
 class Failed(BaseException):
@@ -70,7 +71,7 @@ class Lab:
         self.depth = depth
         self.sample = sample
         self.stride = stride
-        self.nth = 1 if sys.platform == "linux" else 7  # which operations are cut: a microcontroller is slow
+        self.nth = COARSER if sys.platform == "linux" else 7 if NIGHTLY else 53  # which operations are cut: a microcontroller is slow
         self.cuts = self.second = 0
         self.acknowledged = {}
         self.queue = []

@@ -12,7 +12,7 @@ import faults
 from flashsim import Flash
 from microtetherdb import DBError, MicroTetherDB
 from microtetherdb.storage import places
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
 NAME = "faults.db"
 FULL = (MemoryError, DBError, OSError)
@@ -209,13 +209,14 @@ CALLS = {
 MANY = ("delete_many", "update_many")
 
 
-def run(kind, arm, again=0, calls=CALLS, step=1):
+def run(kind, arm, again=0, step=1, calls=CALLS):
     """All calls on one medium, every `step`-th fault."""
 
     n = 0
+    step = 1 if NIGHTLY else step * COARSER
     for i, name in enumerate(calls):
         try:
-            n += case(kind, calls[name], arm, 1 if NIGHTLY else step, 1 + i % step, name in MANY, again)
+            n += case(kind, calls[name], arm, step, 1 + i * COARSER % step, name in MANY, again)
         except BaseException:
             print("IN", name)
             raise

@@ -6,7 +6,7 @@ from expect import FakeTime
 from flashsim import Flash
 from microtetherdb import DBCorrupt, DBError, DBFull, MicroTetherDB
 from microtetherdb.records import clock
-from nightly import NIGHTLY
+from nightly import COARSER, NIGHTLY
 
 N = 60
 CAUGHT = (DBError, OSError, MemoryError)
@@ -205,7 +205,7 @@ def readers(db, kinds, calls):
         right = call(db)
         turn += 1
         for i, (kind, error) in enumerate(kinds):
-            if not NIGHTLY and (i + turn) % 2:
+            if not NIGHTLY and (i + turn) % (2 * COARSER):
                 continue
             for n in steps(turn + i, kind == "write"):
                 touch(db)
@@ -267,7 +267,7 @@ def writers(fresh, kinds, calls, fake=None):
         call, change = calls[name]
         turn += 1
         for i, (kind, error) in enumerate(kinds):
-            if not NIGHTLY and (i + turn) % 2:
+            if not NIGHTLY and (i + turn) % (2 * COARSER):
                 continue
             for n in steps(turn + i):
                 db, again = fresh()
