@@ -13,6 +13,7 @@ class Plan:
     """`index` (None: scan), `ranges` [(start, end)] of entries, `exact`: all in them match.
 
     `single`: one value of the index; `once`: no record is in the ranges twice; `ordered`: in the order of the sort.
+    `descending`: that from the end downwards; 2: also the records of one value.
     """
 
     def __init__(self):

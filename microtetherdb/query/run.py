@@ -25,14 +25,23 @@ class Query:
     Raises `QueryError` for a malformed filter, `sort`, `skip`, `limit` or `fields`.
     """
 
+    by_key = False  # the filter or the first of the sort asks for keys
+    shows_key = False
+
     def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
         self.order = self.project = None
         try:
             self.filter = compile(q)
+            if self.filter.keys is not None:
+                self.by_key = True
             if sort is not None:
-                self.order = module("query.sort").parse(sort)
+                order = module("query.sort")
+                self.order = order.by_key(order.parse(sort))
+                if self.order[0][0][0] == "_id":
+                    self.by_key = True
             if fields is not None:
                 self.project = module("query.projection").compile(fields)
+                self.shows_key = "_id" in fields
         except RuntimeError as e:
             too_deep(e)
         self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
@@ -42,7 +51,9 @@ class Query:
         self.limit = min(limit, most) if limit and most else limit or most
 
     def plan(self, db, without=()):
-        """Return the `plan.Plan`, None for a plain scan without any index to think about."""
+        """Return the `planner.Plan` or `by_key.Plan`, None for a plain scan without any index to think about."""
+        if self.by_key:
+            return module("query.by_key").choose(db, self, without)
         if not db._indexes:
             for sarg in self.filter.sargs:
                 if sarg[0] == "tags":
@@ -63,10 +74,12 @@ class Query:
         plan = self.plan(db, without)
         if plan is None:
             matches = scan(db, self.filter, slices)
+        elif plan.index is None:
+            matches = module("query.by_key").walk(db, self.filter, plan, slices, counts or [0])
         else:
             matches = module("query.index_scan").walk(db, self.filter, plan, slices, counts or [0])
         if self.order is not None and not (plan is not None and plan.ordered):
-            matches = module("query.sort").arranged(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None, slices)
+            matches = module("query.sort").arranged(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None or plan.index is None, slices)
         if self.skip or self.limit:
             matches = _cut(matches, self.skip, self.limit)
         return matches
@@ -96,6 +109,10 @@ def check_flag(value, name):
 def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
     """Return the list of matching documents, with `keys=True` of (key, document)."""
     check_flag(keys, "keys")
+    if q.__class__ is dict and "_id" in q and sort is fields is None:
+        found = module("query.by_key").one(db, q, keys, skip, limit)
+        if found is not None:
+            return found
     compiled = Query(q, sort, skip, limit, fields)
     try:
         with hold(db):
@@ -107,7 +124,7 @@ def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
 
 def _documents(db, compiled, keys):
     project = compiled.project
-    if not keys and compiled.order is None and not compiled.skip:
+    if not keys and compiled.order is None and not compiled.skip and not compiled.by_key and not compiled.shows_key:
         found = None
         plan = compiled.plan(db)
         if plan is None:
@@ -118,7 +135,7 @@ def _documents(db, compiled, keys):
             return found if project is None else [project(doc) for doc in found]
     out = []
     for m in compiled.run(db):
-        doc = m[1] if project is None else project(m[1])
+        doc = m[1] if project is None else project(m[1], m[0])
         out.append((_keys.shown(m[0]), doc) if keys else doc)
     return out
 
