@@ -57,6 +57,7 @@ for medium in ("ram", "region"):
         ("or", {"$or": [{"n": 3}, {"g": 1}]}),
     ):
         timed("%s query %s of %d" % (medium, name, N), lambda i: db.query(q), 3)
+    timed("%s query by key" % medium, lambda i: db.query({"_id": "k007"}), 5)
     timed("%s count of %d" % (medium, N), lambda i: db.count({}), 3)
     db.create_index("n")
     timed(medium + " query by index", lambda i: db.query({"n": 7}), 5)

@@ -22,7 +22,7 @@ class Keys:
 
     def may(self, f):
         """Return the test of what is known before the document is: the key."""
-        return f.test if f.only_key else conjunction(self.tests)
+        return f.test if f.only_key() else conjunction(self.tests)
 
 
 def condition(f, name, x, conjunct):

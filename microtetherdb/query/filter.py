@@ -34,13 +34,13 @@ class Filter:
     be parsed with `order.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
     `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
     `keys`: what it says about keys (`by_key.Keys`), None for nothing; then `key` is to be set to the stored key of the
-    record before each test. `only_key`: it asks for nothing but keys.
+    record before each test.
     Raises `QueryError` naming the operator for what is not a valid filter. Bounds its size and depth.
     """
 
     ordered = False
     only_tags = True
-    only_key = asks_tags = False
+    asks_tags = False
     keys = key = None
     rest = 0
     limit = 0
@@ -53,14 +53,16 @@ class Filter:
         tests = self.tests(q, True, True)
         self.test = conjunction(tests)
         self.fields = len(tests)
-        if self.keys is not None:
-            self.only_key = self.only_tags and not self.asks_tags
 
     def match(self, document):
         """Tell whether a document matches. A value that is not a document matches only a filter without fields, or on keys alone."""
-        if self.fields and not isinstance(document, dict) and not self.only_key:
+        if self.fields and not isinstance(document, dict) and not self.only_key():
             return False
         return self.test(document)
+
+    def only_key(self):
+        """Tell whether it asks for nothing but keys."""
+        return self.keys is not None and self.only_tags and not self.asks_tags
 
     def count(self, op):
         """Count a condition; raises `QueryError` when there are too many."""

@@ -11,6 +11,8 @@ from .filter import compile
 from .operand import whole_number
 from .table_scan import gather, scan
 
+dict = dict  # see database.py
+
 
 def too_deep(error):
     """Raise a `RuntimeError` on; for the end of a chip's stack, which comes before our own limits, `QueryError`, as these do."""
@@ -25,20 +27,14 @@ class Query:
     Raises `QueryError` for a malformed filter, `sort`, `skip`, `limit` or `fields`.
     """
 
-    by_key = False  # the filter or the first of the sort asks for keys
     shows_key = False
 
     def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
         self.order = self.project = None
         try:
             self.filter = compile(q)
-            if self.filter.keys is not None:
-                self.by_key = True
             if sort is not None:
-                order = module("query.sort")
-                self.order = order.by_key(order.parse(sort))
-                if self.order[0][0][0] == "_id":
-                    self.by_key = True
+                self.order = module("query.sort").of_records(sort)
             if fields is not None:
                 self.project = module("query.projection").compile(fields)
                 self.shows_key = "_id" in fields
@@ -52,7 +48,7 @@ class Query:
 
     def plan(self, db, without=()):
         """Return the `planner.Plan` or `by_key.Plan`, None for a plain scan without any index to think about."""
-        if self.by_key:
+        if self.filter.keys is not None or self.order is not None and self.order[0][0][0] == "_id":
             return module("query.by_key").choose(db, self, without)
         if not db._indexes:
             for sarg in self.filter.sargs:
@@ -71,7 +67,10 @@ class Query:
         With `slices` it gives None between, every few records. `counts[0]` is increased for each
         record fetched through an index.
         """
-        plan = self.plan(db, without)
+        return self.matches(db, self.plan(db, without), slices, counts)
+
+    def matches(self, db, plan, slices=False, counts=None):
+        """As `run`, by a plan."""
         if plan is None:
             matches = scan(db, self.filter, slices)
         elif plan.index is None:
@@ -109,7 +108,7 @@ def check_flag(value, name):
 def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
     """Return the list of matching documents, with `keys=True` of (key, document)."""
     check_flag(keys, "keys")
-    if q.__class__ is dict and "_id" in q and sort is fields is None:
+    if sort is fields is None and q.__class__ is dict and "_id" in q:
         found = module("query.by_key").one(db, q, keys, skip, limit)
         if found is not None:
             return found
@@ -124,9 +123,9 @@ def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
 
 def _documents(db, compiled, keys):
     project = compiled.project
-    if not keys and compiled.order is None and not compiled.skip and not compiled.by_key and not compiled.shows_key:
+    plan = compiled.plan(db)
+    if not keys and compiled.order is None and not compiled.skip and (project is None or not compiled.shows_key):
         found = None
-        plan = compiled.plan(db)
         if plan is None:
             found = gather(db, compiled.filter, compiled.limit)
         elif plan.once:
@@ -134,7 +133,7 @@ def _documents(db, compiled, keys):
         if found is not None:
             return found if project is None else [project(doc) for doc in found]
     out = []
-    for m in compiled.run(db):
+    for m in compiled.matches(db, plan):
         doc = m[1] if project is None else project(m[1], m[0])
         out.append((_keys.shown(m[0]), doc) if keys else doc)
     return out
@@ -153,7 +152,7 @@ def count(db, q=None):
                     for _ in db._store.scan(start, end, 1):
                         n += 1
                 return n
-            for _ in compiled.run(db):
+            for _ in compiled.matches(db, plan):
                 n += 1
             return n
     except RuntimeError as e:

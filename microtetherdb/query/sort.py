@@ -43,10 +43,10 @@ def parse(spec):
     return out
 
 
-def by_key(order):
-    """Return a parsed sort of records, of whose paths "_id" is the key: after it nothing else counts, and equal ones are by their keys anyway."""
+def of_records(spec):
+    """As `parse`, of records: "_id" is the key, after which nothing else counts; and equal ones are by their keys anyway."""
     out = []
-    for item in order:
+    for item in parse(spec):
         if item[0][0] != "_id":
             out.append(item)
         elif len(item[0]) == 1:  # a key has no fields

@@ -15,7 +15,7 @@ def acceptor(db, f, exact=False):
     """Return `g(raw)`: the document of a record that matches, or NO. `exact`: it is known to match, if it has not expired."""
     test = f.test
     fields = f.fields and not exact
-    values = f.only_key  # then it may be no document
+    values = f.keys is not None and f.only_key()  # then it may be no document
     if f.ordered:
         in_order = module("query.ordered_json").loads
 
