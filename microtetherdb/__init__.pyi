@@ -126,13 +126,13 @@ class Report(TypedDict):
 
 @type_check_only
 class Explanation(TypedDict):
-    """What `explain` returns; `ranges` with an index only. `sort`: where the order came from."""
+    """What `explain` returns; `ranges` unless it was a scan: of the index or of keys, or keys looked up. `sort`: where the order came from."""
 
-    plan: Literal["scan", "index"]
+    plan: Literal["scan", "key", "key range", "index"]
     index: str | None
     ranges: NotRequired[int]
     prefilter: list[list[str]]
-    sort: Literal["index", "memory"] | None
+    sort: Literal["index", "key", "memory"] | None
     examined: int
     returned: int
 

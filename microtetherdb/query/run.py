@@ -78,7 +78,9 @@ class Query:
         else:
             matches = module("query.index_scan").walk(db, self.filter, plan, slices, counts or [0])
         if self.order is not None and not (plan is not None and plan.ordered):
-            matches = module("query.sort").arranged(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None or plan.index is None, slices)
+            matches = module("query.sort").arranged(
+                matches, self.order, self.skip + self.limit if self.limit else 0, plan is None or plan.index is None, slices
+            )
         if self.skip or self.limit:
             matches = _cut(matches, self.skip, self.limit)
         return matches

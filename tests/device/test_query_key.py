@@ -45,7 +45,15 @@ def danger():
     raises(QueryError, "sort", db.query, {"_id": "a"}, sort=5)
     raises(QueryError, "fields", db.query, {"_id": "a"}, fields=5)
     raises(QueryError, "_id: more than", db.query, {"$and": [{"_id": "a"}] * 401})
-    for op, x in (("$foo", 1), ("$in", 5), ("$gt", object()), ("$regex", "("), ("$type", "x"), ("$in", ["a"] * 1001), ("$eq", float("nan"))):
+    for op, x in (
+        ("$foo", 1),
+        ("$in", 5),
+        ("$gt", object()),
+        ("$regex", "("),
+        ("$type", "x"),
+        ("$in", ["a"] * 1001),
+        ("$eq", float("nan")),
+    ):
         raises(QueryError, op, db.query, {"_id": {op: x}})
     db.put("t", {"n": 1}, ttl=0.001)
     db.put("u", 5, ttl=0.001)
@@ -343,7 +351,9 @@ def updated(db):
     raises(QueryError, "_id", db.update, "none", {"$inc": {"_id": 1}})
     assert db.update_many({"_id": "k"}, {"_id": "k", "a": 4}) == 1 and db["k"] == {"a": 4}
     db.put("p", {"a": [{"_id": 1}, {"_id": 2}]})  # a field further down is a field
-    assert db.update("p", {"$pull": {"a": {"_id": 1}}}) == 1 and db.query({"a._id": 2}) == db.query({"a": {"$elemMatch": {"_id": 2}}}) == [{"a": [{"_id": 2}]}]
+    assert db.update("p", {"$pull": {"a": {"_id": 1}}}) == 1 and db.query({"a._id": 2}) == db.query({"a": {"$elemMatch": {"_id": 2}}}) == [
+        {"a": [{"_id": 2}]}
+    ]
     assert db.update("p", {"a.0._id": 3}) == 1 and db["p"] == {"a": [{"_id": 3}]}
 
 
@@ -414,7 +424,11 @@ planned, hits = at_random(db, turns)
 db.create_index("n")
 db.create_index("a.n")
 more, n = at_random(db, turns)
-assert min(planned.get(p, 0) for p in ("key", "key range", "scan")) > turns // 12 and more.get("index", 0) > turns // 40 and hits > turns, (planned, more, hits)
+assert min(planned.get(p, 0) for p in ("key", "key range", "scan")) > turns // 12 and more.get("index", 0) > turns // 40 and hits > turns, (
+    planned,
+    more,
+    hits,
+)
 db.drop_index("n")
 db.drop_index("a.n")
 shown(db)
