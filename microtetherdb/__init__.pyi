@@ -239,14 +239,21 @@ class MicroTetherDB:
         """Delete many records at once, all or none; returns how many there were."""
     def get(self, key: str, default: Any = None) -> Document:
         """Return the document stored under `key`, or `default`."""
-    def keys(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[str]:
-        """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`.
+    def keys(
+        self, start: str | None = None, end: str | None = None, prefix: str | None = None, reverse: bool = False, limit: int = 0
+    ) -> Iterator[str]:
+        """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`; `reverse=True`: the last one first.
 
+        `limit`: the most it gives, 0 for all. `reverse=True, limit=10` reads no more than the ten records that are the newest by generated keys.
         The database may be changed meanwhile; what is put behind the place that was reached is given too. For `async for` there is `find`.
         """
-    def values(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[Document]:
+    def values(
+        self, start: str | None = None, end: str | None = None, prefix: str | None = None, reverse: bool = False, limit: int = 0
+    ) -> Iterator[Document]:
         """Iterate over documents, as `keys` does."""
-    def items(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[tuple[str, Document]]:
+    def items(
+        self, start: str | None = None, end: str | None = None, prefix: str | None = None, reverse: bool = False, limit: int = 0
+    ) -> Iterator[tuple[str, Document]]:
         """Iterate over (key, document), as `keys` does."""
     def ttl(self, key: str) -> float | None:
         """Return the seconds (float) that a record has left, or None if it has no TTL or is not there."""

@@ -341,9 +341,9 @@ def updated(db):
     for u in ({"_id": "other"}, {"$set": {"_id": "other"}}, {"_id": 5}, {"_id": None}, {"_id.a": 1}, {"$set": {"_id.a": "k"}}, {"$unset": {"_id": 1}},
               {"$rename": {"_id": "b"}}, {"$rename": {"a": "_id"}}, {"$inc": {"_id": 1}}, {"$min": {"_id": "k"}}, {"$push": {"_id": 1}}, {"$pull": {"_id": 1}},
               {"$addToSet": {"_id": 1}}, {"a": 2, "_id": "other"}):  # fmt: skip
-        for u in (u, json.dumps(u)):
-            raises(QueryError, "_id", db.update, "k", u)
-            raises(QueryError, "_id", db.update_many, {"a": 1}, u)
+        for change in (u, json.dumps(u)):
+            raises(QueryError, "_id", db.update, "k", change)
+            raises(QueryError, "_id", db.update_many, {"a": 1}, change)
             assert db["k"] == same, u
     assert db.update("k", {"_id": "k", "a": 2}) == 1 and db["k"] == {"a": 2}
     assert db.update("k", {"$set": {"_id": "k"}, "$inc": {"a": 1}}) == 1 and db["k"] == {"a": 3}
