@@ -14,7 +14,12 @@ _MATCHES = 10  # records that one value of an index is taken to have
 
 
 class Keys:
-    """What a filter says about keys: `sargs`, as the filter's own, and tests of the key that every match passes."""
+    """What a filter says about keys: `sargs`, as the filter's own, and tests of the key that every match passes.
+
+    `loose`: there is more than what is in `sargs`.
+    """
+
+    loose = False
 
     def __init__(self):
         self.sargs = []
@@ -44,6 +49,8 @@ def condition(f, name, x, conjunct):
         f.rest += 1
         f.keys.sargs.extend(sargs)
         f.keys.tests.append(of_key)
+    if not conjunct or len(sargs) != (len(x) if isinstance(x, dict) else 1):
+        f.keys.loose = True
     return of_key
 
 
@@ -63,10 +70,13 @@ def one(db, q, keys, skip, limit):
 
 
 class Plan:
-    """Stored `keys` to be looked up, or None for a range from `start` to `end`. Also what `planner.Plan` has."""
+    """Stored `keys` to be looked up, or None for a range from `start` to `end`. Also what `planner.Plan` has.
+
+    `loose`: not all of them fulfil the conditions.
+    """
 
     index = None
-    exact = single = once = False
+    exact = single = once = loose = False
 
     def __init__(self, sargs):
         self.keys = None
@@ -84,13 +94,18 @@ class Plan:
         elif op == "$in":
             self._points(x)
         elif op == "$all":
+            if not x:
+                self._points(x)
             for m in x:
                 self._points((m,))
         elif op == "$regex":
             if x.prefix:
                 low = bound(x.prefix, op)
                 self._within(low, after(low))
-        elif op != "$contains":
+            self.loose = True
+        elif op == "$contains":
+            self.loose = True
+        else:
             if type(x) is not str:
                 self._within(_keys.USER, _keys.USER)  # no key compares with it
                 return
@@ -110,7 +125,8 @@ class Plan:
                 if len(x) <= _LONGEST:
                     found.add(x)
             elif hasattr(x, "search") or isinstance(x, dict):
-                return  # a regular expression, or of $all what an element is to match
+                self.loose = True  # a regular expression, or of $all what an element is to match
+                return
         self.keys = found if self.keys is None else found & self.keys
 
     def _within(self, low, high):
@@ -166,13 +182,14 @@ def choose(db, query, without):
 
 def walk(db, f, plan, slices, counts):
     """Yield as `table_scan.scan` does. `counts[0]`: records read."""
+    exact = f.only_key() and not f.keys.loose and not plan.loose
     if plan.keys is not None:
-        return _looked_up(db, f, plan, slices, counts)
-    return scan(db, f, slices, _records(db, f, plan, counts))
+        return _looked_up(db, f, plan, slices, counts, exact)
+    return scan(db, f, slices, _records(db, f, plan, counts), exact)
 
 
-def _looked_up(db, f, plan, slices, counts):
-    accept = acceptor(db, f)
+def _looked_up(db, f, plan, slices, counts, exact):
+    accept = acceptor(db, f, exact)
     n = 0
     for key in reversed(plan.keys) if plan.descending else plan.keys:
         if slices:

@@ -35,6 +35,8 @@ def acceptor(db, f, exact=False):
 
     if f.keys is not None and not exact:
         may = f.keys.may(f)
+        if values:
+            fields = 0  # that is all
         return lambda raw: special(raw) if may(None) else NO  # the key is known before the document
     if f.ordered or not fields:
         return special
@@ -65,13 +67,13 @@ def literals(f, limit=0):
     return one, two, three, prefilter(found, number) if found or number else None
 
 
-def scan(db, f, slices, records=None):
+def scan(db, f, slices, records=None, exact=False):
     """Yield (stored key, document, raw) for every match, in key order; with `slices` also None now and then.
 
-    `records`: (stored key, raw) of those that may match, None for all.
+    `records`: (stored key, raw) of those that may match, None for all; `exact`: they all do.
     """
     one, two, three, may = literals(f)
-    accept = acceptor(db, f)
+    accept = acceptor(db, f, exact)
     idle = n = 0
     for key, raw in records or db._store.scan(keys.USER):
         if slices:
