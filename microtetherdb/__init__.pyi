@@ -250,11 +250,11 @@ class MicroTetherDB:
     def values(
         self, start: str | None = None, end: str | None = None, prefix: str | None = None, reverse: bool = False, limit: int = 0
     ) -> Iterator[Document]:
-        """Iterate over documents, as `keys` does."""
+        """Iterate over documents, as `keys` does, by `reverse` and `limit` too."""
     def items(
         self, start: str | None = None, end: str | None = None, prefix: str | None = None, reverse: bool = False, limit: int = 0
     ) -> Iterator[tuple[str, Document]]:
-        """Iterate over (key, document), as `keys` does."""
+        """Iterate over (key, document), as `keys` does, by `reverse` and `limit` too."""
     def ttl(self, key: str) -> float | None:
         """Return the seconds (float) that a record has left, or None if it has no TTL or is not there."""
     def expire(self, key: str, ttl: float | None) -> int:

@@ -74,12 +74,12 @@ def keys(db, start=None, end=None, prefix=None, reverse=False, limit=0):
 
 
 def values(db, start=None, end=None, prefix=None, reverse=False, limit=0):
-    """Iterate over documents, as `keys` does."""
+    """Iterate over documents, as `keys` does, by `reverse` and `limit` too."""
     return _range(db, start, end, prefix, reverse, limit, 2)
 
 
 def items(db, start=None, end=None, prefix=None, reverse=False, limit=0):
-    """Iterate over (key, document), as `keys` does."""
+    """Iterate over (key, document), as `keys` does, by `reverse` and `limit` too."""
     return _range(db, start, end, prefix, reverse, limit, 3)
 
 
