@@ -108,10 +108,13 @@ def promise(db, again):
     assert list(db.items(end="r02", prefix="r", reverse=True, limit=0)) == [("r01", 1), ("r00", 0)]
     assert list(db.items(prefix="r", reverse=True, limit=2)) == [("r19", 19), ("r18", 18)]
     assert list(db.keys("b", "a", reverse=True)) == list(db.keys("r05", "r05", reverse=True)) == list(db.keys("", "", None, True)) == []
-    every = list(db)
+    gc.collect()
+    assert list(db.keys(reverse=True)) == list(reversed(list(db)))
+    every = list(db.keys(prefix="r"))
     for limit in range(len(every) + 2):
-        assert list(db.keys(reverse=True, limit=limit)) == (every[-limit:] if limit else every)[::-1]
-        assert list(db.keys(limit=limit)) == (every[:limit] if limit else every)
+        assert list(db.keys("r", "s", None, True, limit)) == list(reversed(every))[: limit or 99]
+        assert list(db.keys("r", "s", limit=limit)) == every[: limit or 99]
+    gc.collect()
     for limit in (None, "1", 1.0, True):
         raises(TypeError, "limit", db.keys, limit=limit)
     raises(ValueError, "limit", db.items, limit=-1)
