@@ -15,7 +15,6 @@ def acceptor(db, f, exact=False):
     """Return `g(raw)`: the document of a record that matches, or NO. `exact`: it is known to match, if it has not expired."""
     test = f.test
     fields = f.fields and not exact
-    values = f.keys is not None and f.only_key()  # then it may be no document
     if f.ordered:
         in_order = module("query.ordered_json").loads
 
@@ -29,14 +28,14 @@ def acceptor(db, f, exact=False):
                 return record.decode(raw)
             raw = raw[record.text_start(raw) :]
         doc = loads(raw)
-        if fields and (not values and type(doc) is not dict or not test(in_order(raw) if f.ordered else doc)):
+        if fields and (type(doc) is not dict or not test(in_order(raw) if f.ordered else doc)):
             return NO
         return doc
 
     if f.keys is not None and not exact:
         may = f.keys.may(f)
-        if values:
-            fields = 0  # that is all
+        if f.only_key():
+            fields = 0  # that is all, and it may be no document
         return lambda raw: special(raw) if may(None) else NO  # the key is known before the document
     if f.ordered or not fields:
         return special

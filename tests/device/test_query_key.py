@@ -397,6 +397,29 @@ def changing(db, turns):
         assert not always - set(seen), (turn, q, always - set(seen))
 
 
+def moving(db, turns):
+    # The same through an index in which records move.
+    db.create_index("v")
+    q = {"v": {"$gte": 20}, "_id": {"$nin": ["k%02d" % i for i in range(0, 40, 3)]}}
+    for turn in range(turns):
+        db.delete(purge=True)
+        for i in range(40):
+            db.put("k%02d" % i, {"v": random.randrange(100)})
+        assert db.explain(q)["plan"] == "index"
+        always = set(k for k, d in db.items() if _right(q, k, d))
+        seen = []
+        for key, d in db.find(q, keys=True, sort=random.choice((None, "v", "-v"))):
+            seen.append(key)
+            for _ in range(3):
+                k = "k%02d" % random.randrange(40)
+                v = random.randrange(100)
+                db.put(k, {"v": v})
+                if v < 20:
+                    always.discard(k)
+        assert len(seen) == len(set(seen)) and not always - set(seen) and not any(int(k[1:]) % 3 == 0 for k in seen), (turn, seen, always)
+    db.drop_index("v")
+
+
 async def asynchronous(db):
     db.delete(purge=True)
     for i in range(30):
@@ -435,6 +458,7 @@ shown(db)
 updated(db)
 of_010(db)
 changing(db, turns // 8)
+moving(db, turns // 8)
 asyncio.run(asynchronous(db))
 db.close()
 db = MicroTetherDB("keys.db", in_memory=False)
