@@ -126,13 +126,13 @@ class Report(TypedDict):
 
 @type_check_only
 class Explanation(TypedDict):
-    """What `explain` returns; `ranges` with an index only. `sort`: where the order came from."""
+    """What `explain` returns; `ranges` unless it was a scan: of the index or of keys, or keys looked up. `sort`: where the order came from."""
 
-    plan: Literal["scan", "index"]
+    plan: Literal["scan", "key", "key range", "index"]
     index: str | None
     ranges: NotRequired[int]
     prefilter: list[list[str]]
-    sort: Literal["index", "memory"] | None
+    sort: Literal["index", "key", "memory"] | None
     examined: int
     returned: int
 
@@ -239,15 +239,22 @@ class MicroTetherDB:
         """Delete many records at once, all or none; returns how many there were."""
     def get(self, key: str, default: Any = None) -> Document:
         """Return the document stored under `key`, or `default`."""
-    def keys(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[str]:
-        """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`.
+    def keys(
+        self, start: str | None = None, end: str | None = None, prefix: str | None = None, reverse: bool = False, limit: int = 0
+    ) -> Iterator[str]:
+        """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`; `reverse=True`: the last one first.
 
+        `limit`: the most it gives, 0 for all. `reverse=True, limit=10` reads no more than the ten records that are the newest by generated keys.
         The database may be changed meanwhile; what is put behind the place that was reached is given too. For `async for` there is `find`.
         """
-    def values(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[Document]:
-        """Iterate over documents, as `keys` does."""
-    def items(self, start: str | None = None, end: str | None = None, prefix: str | None = None) -> Iterator[tuple[str, Document]]:
-        """Iterate over (key, document), as `keys` does."""
+    def values(
+        self, start: str | None = None, end: str | None = None, prefix: str | None = None, reverse: bool = False, limit: int = 0
+    ) -> Iterator[Document]:
+        """Iterate over documents, as `keys` does, by `reverse` and `limit` too."""
+    def items(
+        self, start: str | None = None, end: str | None = None, prefix: str | None = None, reverse: bool = False, limit: int = 0
+    ) -> Iterator[tuple[str, Document]]:
+        """Iterate over (key, document), as `keys` does, by `reverse` and `limit` too."""
     def ttl(self, key: str) -> float | None:
         """Return the seconds (float) that a record has left, or None if it has no TTL or is not there."""
     def expire(self, key: str, ttl: float | None) -> int:

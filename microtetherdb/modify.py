@@ -29,7 +29,7 @@ def update(db, key, changes):
         if old is None:
             operators.check_changes(changes)
             return 0
-        document = operators.of_record(old, changes)
+        document = operators.of_record(old, changes, key)
         write(db, raw_key, encode(document, None, record.stamp(old)), old)
         count(db)
         return 1

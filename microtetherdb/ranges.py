@@ -33,13 +33,22 @@ def _limits(start, end, prefix):
     return low, high
 
 
-def _range(db, start, end, prefix, what):
+def _range(db, start, end, prefix, reverse, limit, what):
     low, high = _limits(start, end, prefix)
+    if reverse is not True and reverse is not False:
+        raise TypeError("reverse: bool, not " + type(reverse).__name__)
+    if type(limit) is not int:
+        raise TypeError("limit: int, not " + type(limit).__name__)
+    if limit < 0:
+        raise ValueError("limit: %d, at least 0" % limit)
     hold(db)  # a closed database raises at the call, not at the first step
 
     def run():
         clock = db._clock
-        for key, raw in db._store.scan(low, high):
+        left = limit
+        if high is not None and high <= low:
+            return
+        for key, raw in db._store.scan(low, high, desc=reverse):
             if raw[0] < 8 and record.expired(raw, clock):
                 continue
             if what == 1:
@@ -48,26 +57,30 @@ def _range(db, start, end, prefix, what):
                 yield record.decode(raw)
             else:
                 yield _keys.shown(key), record.decode(raw)
+            left -= 1
+            if not left:
+                return
 
     return steps(db, run())
 
 
-def keys(db, start=None, end=None, prefix=None):
-    """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`.
+def keys(db, start=None, end=None, prefix=None, reverse=False, limit=0):
+    """Iterate over keys from `start` (included) to `end` (excluded), or with a `prefix`; `reverse=True`: the last one first.
 
+    `limit`: the most it gives, 0 for all. `reverse=True, limit=10` reads no more than the ten records that are the newest by generated keys.
     The database may be changed meanwhile; what is put behind the place that was reached is given too. For `async for` there is `find`.
     """
-    return _range(db, start, end, prefix, 1)
+    return _range(db, start, end, prefix, reverse, limit, 1)
 
 
-def values(db, start=None, end=None, prefix=None):
-    """Iterate over documents, as `keys` does."""
-    return _range(db, start, end, prefix, 2)
+def values(db, start=None, end=None, prefix=None, reverse=False, limit=0):
+    """Iterate over documents, as `keys` does, by `reverse` and `limit` too."""
+    return _range(db, start, end, prefix, reverse, limit, 2)
 
 
-def items(db, start=None, end=None, prefix=None):
-    """Iterate over (key, document), as `keys` does."""
-    return _range(db, start, end, prefix, 3)
+def items(db, start=None, end=None, prefix=None, reverse=False, limit=0):
+    """Iterate over (key, document), as `keys` does, by `reverse` and `limit` too."""
+    return _range(db, start, end, prefix, reverse, limit, 3)
 
 
 def count(db):

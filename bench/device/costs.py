@@ -34,8 +34,9 @@ def fill(db):
         db.put("k%03d" % i, {"n": i, "g": i % 6, "text": "text %d" % (i * i)})
 
 
-for medium in ("ram", "region"):
-    how = {"ram_percentage": 40} if medium == "ram" else {"filename": "flash:", "in_memory": False}
+MEDIA = (("ram", {"ram_percentage": 40}), ("region", {"filename": "flash:", "in_memory": False}))
+
+for medium, how in MEDIA:
     db = MicroTetherDB(**how)
     db.delete(purge=True)
     timed(medium + " put flat", lambda i: db.put("k%03d" % i, FLAT))
@@ -72,5 +73,10 @@ for medium in ("ram", "region"):
     t = time.ticks_us()
     db = MicroTetherDB(**how)
     out[medium + " open"] = round(time.ticks_diff(time.ticks_us(), t), 3)
+    db.close()
+for medium, how in MEDIA:  # last, as what an opening costs depends on what else is in RAM
+    db = MicroTetherDB(**how)
+    fill(db)
+    timed(medium + " query by key", lambda i: db.query({"_id": "k007"}), 5)
     db.close()
 print(json.dumps(out))

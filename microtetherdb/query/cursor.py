@@ -38,7 +38,7 @@ class Cursor:
     def _shown(self, m):
         doc = m[1]
         if self._project is not None:
-            doc = self._project(doc)
+            doc = self._project(doc, m[0])
         return (_keys.shown(m[0]), doc) if self._keys else doc
 
     def __iter__(self):

@@ -16,13 +16,14 @@ def explain(db, q=None, sort=None, skip=0, limit=0):
             returned = 0
             out = {"plan": "scan", "index": None, "prefilter": [], "sort": None}
             if compiled.order is not None:
-                out["sort"] = "index" if plan is not None and plan.ordered else "memory"
+                out["sort"] = "memory" if plan is None or not plan.ordered else "key" if plan.index is None else "index"
+            if plan is None or plan.index is None and plan.keys is None:
+                out["prefilter"] = [[bytes(s).decode() for s in some] for some in needles(compiled.filter)]
             if plan is not None:
                 out.update(plan.describe())
                 for _ in compiled.run(db, counts=counts):
                     returned += 1
             else:
-                out["prefilter"] = [[bytes(s).decode() for s in some] for some in needles(compiled.filter)]
                 examined = _Examined(db)
                 for m in compiled.run(examined):
                     returned += 1

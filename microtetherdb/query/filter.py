@@ -32,12 +32,16 @@ class Filter:
     `sargs`: (path, operator, operand) that every match fulfils. `rest`: number of conditions that are not
     (or not wholly) in `sargs`. `ordered`: a comparison depends on the order of fields, so that documents are to
     be parsed with `order.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
-    `only_tags`: it asks for nothing but tags. `limit`: of `$limit`, 0 without.
+    `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
+    `keys`: what it says about keys (`by_key.Keys`), None for nothing; then `key` is to be set to the stored key of the
+    record before each test.
     Raises `QueryError` naming the operator for what is not a valid filter. Bounds its size and depth.
     """
 
     ordered = False
     only_tags = True
+    asks_tags = False
+    keys = key = None
     rest = 0
     limit = 0
     regex = None  # of the field being compiled
@@ -51,10 +55,14 @@ class Filter:
         self.fields = len(tests)
 
     def match(self, document):
-        """Tell whether a document matches. A value that is not a document matches only a filter without fields."""
-        if self.fields and not isinstance(document, dict):
+        """Tell whether a document matches. A value that is not a document matches only a filter without fields, or on keys alone."""
+        if self.fields and not isinstance(document, dict) and not self.only_key():
             return False
         return self.test(document)
+
+    def only_key(self):
+        """Tell whether it asks for nothing but keys."""
+        return self.keys is not None and self.only_tags and not self.asks_tags
 
     def count(self, op):
         """Count a condition; raises `QueryError` when there are too many."""
@@ -93,11 +101,15 @@ class Filter:
                 self._logical(name, x, root, conjunct, out)
                 continue
             parts = split(name)
+            if parts[0] == "_id" and root:
+                out.append(module("query.by_key").condition(self, name, x, conjunct))
+                continue
             tags = parts[0] == "tags"
             if not tags or len(parts) > 1:
                 self.only_tags = False
-            conds = self._conditions(name, x, conjunct)
+            conds = self.conditions(name, x, conjunct)
             if tags and root:
+                self.asks_tags = True
                 out.extend(on_tags(c, parts) for c in conds)
             elif len(parts) == 1:
                 # Null and missing are one, but for the operators that tell them apart.
@@ -107,7 +119,8 @@ class Filter:
                 out.extend(on_path(c, parts) for c in conds)
         return out
 
-    def _conditions(self, name, x, conjunct):
+    def conditions(self, name, x, conjunct):
+        """Return the conditions of one field, noting those that are of use to the planner."""
         self.regex = None
         if type(x) is not str:
             if is_regex(x):

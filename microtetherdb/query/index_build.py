@@ -20,6 +20,8 @@ def _check_path(path):
         raise QueryError("path: at most %d bytes" % _PATH)
     if path == "tags" or path == "_tags":
         raise QueryError("no index on %s: tags are indexed always" % path)
+    if path == "_id" or path.startswith("_id."):
+        raise QueryError("no index on %s: it is the record's key, and records are in the order of their keys" % path)
 
 
 def _begin(db, path):

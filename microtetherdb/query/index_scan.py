@@ -34,6 +34,7 @@ def _pick(db, f, plan, limit, tree):
             else:
                 if accept is None:
                     accept = acceptor(db, f, exact)
+                f.key = entry[head[0] :]
                 doc = accept(raw)
                 if doc is NO:
                     continue
@@ -121,7 +122,10 @@ class _Watch:
 
 
 def _entries(store, start, end, down):
-    # Entries of a range. Downwards, those of one value still come upwards: equal values stay in key order.
+    # Entries of a range. Downwards, those of one value still come upwards: equal values stay in key order (2: they do not).
+    if down == 2:
+        yield from store.scan(start, end, desc=True)
+        return
     if not down:
         yield from store.scan(start, end)
         return
@@ -179,6 +183,7 @@ def walk(db, f, plan, slices, counts):
                 if raw is None:
                     continue
                 counts[0] += 1
+                f.key = key
                 doc = accept(raw)
                 if doc is NO:
                     continue
@@ -198,6 +203,7 @@ def walk(db, f, plan, slices, counts):
                     raw = store.get(key)
                     if raw is not None:
                         counts[0] += 1
+                        f.key = key
                         doc = moved(raw)
                         if doc is not NO:
                             yield key, doc, raw

@@ -13,6 +13,7 @@ class Plan:
     """`index` (None: scan), `ranges` [(start, end)] of entries, `exact`: all in them match.
 
     `single`: one value of the index; `once`: no record is in the ranges twice; `ordered`: in the order of the sort.
+    `descending`: that from the end downwards; 2: also the records of one value.
     """
 
     def __init__(self):
@@ -145,7 +146,10 @@ def choose(db, f, order, without=()):
         _, index, (_, plan.ranges, used, exact) = best
         plan.index = index
         plan.single = best[0] <= 1
-        plan.exact = exact and used == len(sargs) and not f.rest and not any(p.isdigit() for p in index.parts)
+        plan.exact = exact and used == len(sargs) and not f.rest
+        for p in index.parts:
+            if p.isdigit():
+                plan.exact = False
     elif by_order is not None:
         plan.index = by_order
         plan.ranges = [(by_order.prefix, after(by_order.prefix))]

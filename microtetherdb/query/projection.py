@@ -1,12 +1,16 @@
 """Projection: the `fields` argument of queries."""
 
 from ..errors import QueryError
+from ..records import keys
 from .path import fields as _fields
 from .value_order import kind
 
 
 def compile(fields):
-    """Return `f(document) -> document` for a list of paths, or `{path: 1}`, or `{path: 0}`; raises `QueryError`."""
+    """Return `f(document, stored key) -> document` for a list of paths, or `{path: 1}`, or `{path: 0}`; raises `QueryError`.
+
+    Who asks for "_id" gets the key; for all others the key may be left out.
+    """
     if isinstance(fields, str):
         fields = [fields]
     if isinstance(fields, dict):
@@ -19,11 +23,13 @@ def compile(fields):
         if len(wanted) > 1:
             raise QueryError("fields: either all 1 or all 0")
         if not wanted:
-            return lambda doc: doc
+            return lambda doc, key=None: doc
         include = wanted.pop()
+        named = "_id" in fields and bool(fields["_id"])
         fields = [path for path in fields if path != "_id" or bool(fields[path]) == include]
     elif isinstance(fields, (list, tuple)):
         include = True
+        named = "_id" in fields
     else:
         raise QueryError("fields: list of paths, or {path: 1 or 0}")
     tree = {}
@@ -37,9 +43,16 @@ def compile(fields):
         if node.get(parts[-1]):
             raise QueryError("fields: %s and a path below it" % path)
         node[parts[-1]] = None
-    if include:
-        return lambda doc: _only(doc, tree)
-    return lambda doc: _without(doc, tree)
+    show = _only if include else _without
+    if named:
+        return lambda doc, key: _with_key(show(doc, tree), key)
+    return lambda doc, key=None: show(doc, tree)
+
+
+def _with_key(doc, key):
+    if isinstance(doc, dict):
+        doc["_id"] = keys.shown(key)
+    return doc
 
 
 def _only(value, tree):

@@ -11,6 +11,8 @@ from .filter import compile
 from .operand import whole_number
 from .table_scan import gather, scan
 
+dict = dict  # see database.py
+
 
 def too_deep(error):
     """Raise a `RuntimeError` on; for the end of a chip's stack, which comes before our own limits, `QueryError`, as these do."""
@@ -25,14 +27,17 @@ class Query:
     Raises `QueryError` for a malformed filter, `sort`, `skip`, `limit` or `fields`.
     """
 
+    shows_key = False
+
     def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
         self.order = self.project = None
         try:
             self.filter = compile(q)
             if sort is not None:
-                self.order = module("query.sort").parse(sort)
+                self.order = module("query.sort").of_records(sort)
             if fields is not None:
                 self.project = module("query.projection").compile(fields)
+                self.shows_key = "_id" in fields
         except RuntimeError as e:
             too_deep(e)
         self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
@@ -42,7 +47,9 @@ class Query:
         self.limit = min(limit, most) if limit and most else limit or most
 
     def plan(self, db, without=()):
-        """Return the `plan.Plan`, None for a plain scan without any index to think about."""
+        """Return the `planner.Plan` or `by_key.Plan`, None for a plain scan without any index to think about."""
+        if self.filter.keys is not None or self.order is not None and self.order[0][0][0] == "_id":
+            return module("query.by_key").choose(db, self, without)
         if not db._indexes:
             for sarg in self.filter.sargs:
                 if sarg[0] == "tags":
@@ -60,13 +67,20 @@ class Query:
         With `slices` it gives None between, every few records. `counts[0]` is increased for each
         record fetched through an index.
         """
-        plan = self.plan(db, without)
+        return self.matches(db, self.plan(db, without), slices, counts)
+
+    def matches(self, db, plan, slices=False, counts=None):
+        """As `run`, by a plan."""
         if plan is None:
             matches = scan(db, self.filter, slices)
+        elif plan.index is None:
+            matches = module("query.by_key").walk(db, self.filter, plan, slices, counts or [0])
         else:
             matches = module("query.index_scan").walk(db, self.filter, plan, slices, counts or [0])
         if self.order is not None and not (plan is not None and plan.ordered):
-            matches = module("query.sort").arranged(matches, self.order, self.skip + self.limit if self.limit else 0, plan is None, slices)
+            matches = module("query.sort").arranged(
+                matches, self.order, self.skip + self.limit if self.limit else 0, plan is None or plan.index is None, slices
+            )
         if self.skip or self.limit:
             matches = _cut(matches, self.skip, self.limit)
         return matches
@@ -96,6 +110,10 @@ def check_flag(value, name):
 def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
     """Return the list of matching documents, with `keys=True` of (key, document)."""
     check_flag(keys, "keys")
+    if sort is fields is None and q.__class__ is dict and "_id" in q:
+        found = module("query.by_key").one(db, q, keys, skip, limit)
+        if found is not None:
+            return found
     compiled = Query(q, sort, skip, limit, fields)
     try:
         with hold(db):
@@ -107,9 +125,9 @@ def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
 
 def _documents(db, compiled, keys):
     project = compiled.project
-    if not keys and compiled.order is None and not compiled.skip:
+    plan = compiled.plan(db)
+    if not keys and compiled.order is None and not compiled.skip and (project is None or not compiled.shows_key):
         found = None
-        plan = compiled.plan(db)
         if plan is None:
             found = gather(db, compiled.filter, compiled.limit)
         elif plan.once:
@@ -117,8 +135,8 @@ def _documents(db, compiled, keys):
         if found is not None:
             return found if project is None else [project(doc) for doc in found]
     out = []
-    for m in compiled.run(db):
-        doc = m[1] if project is None else project(m[1])
+    for m in compiled.matches(db, plan):
+        doc = m[1] if project is None else project(m[1], m[0])
         out.append((_keys.shown(m[0]), doc) if keys else doc)
     return out
 
@@ -136,7 +154,7 @@ def count(db, q=None):
                     for _ in db._store.scan(start, end, 1):
                         n += 1
                 return n
-            for _ in compiled.run(db):
+            for _ in compiled.matches(db, plan):
                 n += 1
             return n
     except RuntimeError as e:

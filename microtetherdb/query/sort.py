@@ -1,7 +1,7 @@
 """Sort order of results: MongoDB's order of types, arrays by their smallest or largest element."""
 
 from ..errors import QueryError
-from ..records import record
+from ..records import keys, record
 from .ordered_json import loads, orderless
 from .path import fields
 from .value_order import encode
@@ -41,6 +41,19 @@ def parse(spec):
             raise QueryError("sort: direction is 1 or -1, not %r" % (direction,))
         out.append((fields(s, "sort"), direction < 0))
     return out
+
+
+def of_records(spec):
+    """As `parse`, of records: "_id" is the key, after which nothing else counts; and equal ones are by their keys anyway."""
+    out = []
+    for item in parse(spec):
+        if item[0][0] != "_id":
+            out.append(item)
+        elif len(item[0]) == 1:  # a key has no fields
+            if item[1] or not out:
+                out.append(item)
+            break
+    return out or [(["_id"], False)]
 
 
 def _joint(key, todo, out):
@@ -148,6 +161,7 @@ class Sorter:
 def arranged(matches, order, keep, by_key, slices):
     """Yield matches (key, document, raw) in order, equal ones by their keys. `by_key`: they come so; `slices`: None between."""
     sorter = Sorter(order, keep)
+    key = order[-1][0][0] == "_id"
     for m in matches:
         if m is None:
             yield None
@@ -158,6 +172,10 @@ def arranged(matches, order, keep, by_key, slices):
                     if isinstance(doc.get(parts[0]), (dict, list)):  # then the order of fields may count
                         doc = loads(m[2][record.text_start(m[2]) :])
                         break
+            if key:
+                if not isinstance(doc, dict):
+                    doc = {}
+                doc["_id"] = keys.shown(m[0])
             sorter.add(doc, (m[0], m[2]), None if by_key else m[0])
             if slices:
                 yield None

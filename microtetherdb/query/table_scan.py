@@ -7,7 +7,7 @@ from ..records import keys, record
 from .prefilter import needles, prefilter, probe
 
 NO = object()
-_TICK = 2  # records between two chances to let others run
+TICK = 2  # records between two chances to let others run
 _IDLE = 60  # a look at the raw bytes that rejects less than one record in four costs more than it saves: it is left out
 
 
@@ -32,6 +32,11 @@ def acceptor(db, f, exact=False):
             return NO
         return doc
 
+    if f.keys is not None and not exact:
+        may = f.keys.may(f)
+        if f.only_key():
+            fields = 0  # that is all, and it may be no document
+        return lambda raw: special(raw) if may(None) else NO  # the key is known before the document
     if f.ordered or not fields:
         return special
 
@@ -61,15 +66,18 @@ def literals(f, limit=0):
     return one, two, three, prefilter(found, number) if found or number else None
 
 
-def scan(db, f, slices):
-    """Yield (stored key, document, raw) for every match, in key order; with `slices` also None now and then."""
+def scan(db, f, slices, records=None, exact=False):
+    """Yield (stored key, document, raw) for every match, in key order; with `slices` also None now and then.
+
+    `records`: (stored key, raw) of those that may match, None for all; `exact`: they all do.
+    """
     one, two, three, may = literals(f)
-    accept = acceptor(db, f)
+    accept = acceptor(db, f, exact)
     idle = n = 0
-    for key, raw in db._store.scan(keys.USER):
+    for key, raw in records or db._store.scan(keys.USER):
         if slices:
             n += 1
-            if n > _TICK:
+            if n > TICK:
                 n = 1
                 yield None
         if one not in raw and (two is None or two not in raw and (three is None or three not in raw)):

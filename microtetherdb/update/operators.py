@@ -69,14 +69,16 @@ def check(changes):
 
 
 def _add(op, path, x, out):
-    fields(path, op)
+    if fields(path, op)[0] == "_id" and (op != "$set" or path != "_id" or not isinstance(x, str)):
+        _immutable(op)
     if op == "$inc" or op == "$mul":
         if kind(x) != 2 or x - x != 0:
             bad(op, "takes a number for " + path)
     elif op == "$rename":
         if not isinstance(x, str):
             bad(op, "takes a path for " + path)
-        fields(x, op)
+        if fields(x, op)[0] == "_id":
+            _immutable(op)
         if x == path:
             bad(op, "source and target are both " + path)
     elif op in _ARRAY:
@@ -84,6 +86,10 @@ def _add(op, path, x, out):
     if op != "$unset" and op != "$pull":
         _json(op, x, 0)
     out.append((op, path, x))
+
+
+def _immutable(op):
+    bad(op, "_id is the record's key, which an update does not change")
 
 
 def _json(op, x, depth):
@@ -99,8 +105,8 @@ def _json(op, x, depth):
             _json(op, v, depth + 1)
 
 
-def apply(doc, changes):
-    """Return a new document with the changes applied; neither argument is modified.
+def apply(doc, changes, key=None):
+    """Return a new document with the changes applied; neither argument is modified. `key`: of its record.
 
     Raises `QueryError` for malformed changes and for operators that do not fit what is there.
     """
@@ -110,6 +116,10 @@ def apply(doc, changes):
             raise QueryError("update: the stored value is not a document")
         doc = copy(doc)
         for op, path, x in todo:
+            if path == "_id":
+                if x != key:
+                    _immutable(op)
+                continue
             table = module("update.arrays").APPLY if op in _ARRAY else _APPLY
             table[op](doc, split(path), x, path, op)
         return doc
@@ -121,11 +131,11 @@ def _too_deep(error):
     module("query.run").too_deep(error)
 
 
-def of_record(raw, changes):
+def of_record(raw, changes, key):
     """Return the changed document of a record (bytes); what is not changed keeps its order of fields."""
     if raw[0] < 8 and raw[0] & 2:
         raise QueryError("update: the stored value is not a document")
-    doc = apply(loads(raw[record.text_start(raw) :]), changes)
+    doc = apply(loads(raw[record.text_start(raw) :]), changes, key)
     if "_tags" in doc:  # a record's last member
         doc["_tags"] = doc.pop("_tags")
     return doc

@@ -12,7 +12,7 @@ VALUES = {
     "key": "k", "data": {"a": 5}, "ttl": 60, "tags": ["t"], "_id": "k", "default": 7, "q": {"a": 1}, "changes": {"a": 2},
     "items": [("k", {"a": 3}), ("m", {"a": 4})], "ttls": [60, None], "start": "k", "end": "l", "prefix": "k",
     "sort": "-a", "skip": 1, "limit": 1, "fields": ["a"], "path": "a", "purge": True,
-    "keys": True, "delete_batch keys": ["k"], "backup path": "copy.db",
+    "keys": True, "reverse": True, "delete_batch keys": ["k"], "backup path": "copy.db",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 # heap: 190k
 # SPEC section 2: reading and writing, in RAM and on file.
 import gc
+import time
 import os
 import sys
 from collections import OrderedDict
@@ -102,6 +103,33 @@ def promise(db, again):
     assert list(db.keys("r05", "r08")) == ["r05", "r06", "r07"]
     assert list(db.values(prefix="r1")) == list(range(10, 20))
     assert list(db.items("r18", prefix="r")) == [("r18", 18), ("r19", 19)]
+    assert list(db.keys("r05", "r08", reverse=True)) == ["r07", "r06", "r05"]
+    assert list(db.values(prefix="r1", limit=3)) == [10, 11, 12] and list(db.values(prefix="r1", limit=30)) == list(range(10, 20))
+    assert list(db.items(end="r02", prefix="r", reverse=True, limit=0)) == [("r01", 1), ("r00", 0)]
+    assert list(db.items(prefix="r", reverse=True, limit=2)) == [("r19", 19), ("r18", 18)]
+    assert list(db.keys("b", "a", reverse=True)) == list(db.keys("r05", "r05", reverse=True)) == list(db.keys("", "", None, True)) == []
+    gc.collect()
+    assert list(db.keys(reverse=True)) == list(reversed(list(db)))
+    every = list(db.keys(prefix="r"))
+    for limit in range(len(every) + 2):
+        assert list(db.keys("r", "s", None, True, limit)) == list(reversed(every))[: limit or 99]
+        assert list(db.keys("r", "s", limit=limit)) == every[: limit or 99]
+    gc.collect()
+    for limit in (None, "1", 1.0, True):
+        raises(TypeError, "limit", db.keys, limit=limit)
+    raises(ValueError, "limit", db.items, limit=-1)
+    for reverse in (None, 1, "yes"):
+        raises(TypeError, "reverse", db.values, reverse=reverse)
+    db.put("r99", 0, ttl=0.001)
+    time.sleep_ms(5)
+    assert list(db.values(prefix="r", reverse=True, limit=2)) == [19, 18]  # what has expired does not count
+    seen = []
+    for k in db.keys(prefix="r", reverse=True, limit=4):
+        seen.append(k)
+        db[k + "x"] = 0
+        db["q" + k] = 0
+        db.delete(k + "x")
+    assert seen == ["r19", "r18", "r17", "r16"] and db.delete_batch(["q" + k for k in seen]) == 4
     seen = []
     for k in db.keys(prefix="r"):
         seen.append(k)

@@ -30,7 +30,7 @@ db.update("k")  # wrong
 db.update("k", [1])  # wrong
 db.ttl("k") + 1  # wrong
 db.expire("k")  # wrong
-db.keys(reverse=True)  # wrong
+db.keys(reverse="yes")  # wrong
 db.query(5)  # wrong
 db.query({}, limit="5")  # wrong
 db.query({}, sort=5)  # wrong

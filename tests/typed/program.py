@@ -56,7 +56,7 @@ def records(db: MicroTetherDB, document: "Json") -> None:
         n += db.expire("k", 5) + db.expire("k", None) + db.cleanup()
     for key in db:
         print(key.upper(), key in db, made.upper(), found)
-    for key in db.keys("a", "z"):
+    for key in db.keys("a", "z", reverse=True, limit=5):
         print(key.upper())
     for value in db.values(start="a"):
         print(value)
