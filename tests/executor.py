@@ -62,16 +62,20 @@ class Board:
         if self.machine is None:
             text = (LIB / "executor.py").read_text()
             modules = {path[4:]: data for path, data in qemu.emulator.modules(text, LIB).items()}
-            qemu.prepare(self.board, self.memory, {**modules, "executor.py": text.encode()}, {})
+            # The answers, all records each time, need more room than a device's heap has beside the database.
+            qemu.prepare(self.board, self.memory, {**modules, "executor.py": text.encode()}, {}, 1 << 20)
             self.machine = qemu.Machine(self.board, self.memory, 60)
             self.process = self.machine.process
             self.machine.start("import executor\nexecutor.main()")
         self.machine.limit(120)
         self.machine.send(json.dumps([name, args, kw], ensure_ascii=False).encode() + b"\r")
+        said = b""
         while True:
             line = self.machine.until(b"\n").strip()
             if line.startswith(b"{"):
                 return json.loads(line)
+            said += line + b"\n"
+            assert b"\x04" not in self.machine.got, "the device's program ended:\n" + said.decode(errors="replace")
 
     def forget(self, *names):
         """Remove files, all there are."""

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import emulator
@@ -201,23 +200,19 @@ def test_recover_md(tmp_path):
 @pytest.fixture
 def pico(tmp_path):
     """Path of the serial port (a pseudo-terminal) of the RPI_PICO image in its emulator."""
-    log = tmp_path / "emulator.log"
-    with open(log, "w") as f:
-        command = [*guard.WITH_US, Path(sys.executable).with_name("rp2040py"), "micropython", "--image", emulator.image(), "--pty"]
-        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f, stderr=f, start_new_session=True)
+    flash = tmp_path / "flash.bin"
+    flash.write_bytes(emulator.fresh_flash({}))
+    command = [*guard.WITH_US, sys.executable, ROOT / "tests" / "test_wire.py", flash]
+    p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        watch = guard.Guard(p, 120)
-        while True:
-            port = re.search(r"listening on (/dev/\S+)", log.read_text())
-            if port or p.poll() is not None:
-                break
-            watch.check()
-            time.sleep(0.1)
-        assert port, log.read_text()
-        yield port.group(1)
+        guard.Guard(p, 120).wait_for(p.stdout)
+        port = p.stdout.readline().strip()
+        assert port, "the emulator did not start"
+        yield port
     finally:
-        os.killpg(p.pid, signal.SIGKILL)
-        p.wait()
+        guard.kill(p)
+        p.stdin.close()
+        p.stdout.close()
 
 
 PREPARE = """
