@@ -130,8 +130,9 @@ class MicroTetherDB:
         if self._linked:
             n = self._store.get(key)
             if n is not None:
+                gone = record.expired(n, self._clock)  # first: what it allocates may fail
                 module("changelist").write(self, key, None, n)
-                n = 0 if record.expired(n, self._clock) else 1
+                n = 0 if gone else 1
         else:
             n = self._store.delete(key)
         self._deletes += 1
