@@ -5,6 +5,7 @@ there is a second limit, on the time in which none of them runs or waits for the
 for another process that is slow because of the load.
 """
 
+import ctypes
 import os
 import select
 import signal
@@ -13,8 +14,14 @@ import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+_libc = ctypes.CDLL(None)
 LOOK = 0.5  # seconds between two looks
 WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # before a command: it ends with the tests, also when these are killed
+
+
+def _with_us():
+    # The same for a command that is told of if it cannot be started: PR_SET_PDEATHSIG.
+    _libc.prctl(1, signal.SIGKILL)
 
 
 class Guard:
@@ -94,9 +101,7 @@ def run(command, timeout, capture_output=False, check=False, **options):
     if capture_output:
         options.update(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     options.setdefault("stdin", subprocess.DEVNULL)
-    if not options.get("shell"):
-        command = [*WITH_US, *command]
-    with subprocess.Popen(command, start_new_session=True, **options) as process:
+    with subprocess.Popen(command, start_new_session=True, preexec_fn=_with_us, **options) as process:
         guard = Guard(process, timeout)
         try:
             while True:

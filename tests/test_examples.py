@@ -152,7 +152,7 @@ def test_offline_queue_sends_all_in_order(run, board):
 
 
 def test_offline_queue_sends_again_what_was_cut_off_before_it_was_deleted(run):
-    delete = "            self.db.delete(item[0])\n            item"
+    delete = "            self.drop(item)\n            item"
     kill = "            if item[1]['n'] == 2:\n                %s\n%s" % (KILL, delete)
     first = killed(run, changed("offline_queue.py", (delete, kill)))
     assert [int(n) for _, n in _got(first)] == [0, 1, 2]

@@ -6,6 +6,7 @@ its process, and nothing is left behind. It is not seen from other hosts, nor fr
 
 import os
 import struct
+import time
 from binascii import crc32
 
 from micropython import const
@@ -87,11 +88,14 @@ def _bind(place, label):
     except (ImportError, AttributeError, OSError):
         return True
     place.append(s)
-    try:
-        s.bind(struct.pack("<H", 1) + b"\0microtetherdb " + label.encode())
-    except OSError as e:
-        return e.args[0] != _EADDRINUSE
-    return True
+    for last in (False, True):
+        try:
+            s.bind(struct.pack("<H", 1) + b"\0microtetherdb " + label.encode())
+            return True
+        except OSError as e:
+            if last or e.args[0] != _EADDRINUSE:
+                return e.args[0] != _EADDRINUSE
+        time.sleep_ms(20)  # a process that is killed loses a file, and with it the number, a moment before it loses the label
 
 
 def hold(place, path, at=2):

@@ -1,5 +1,6 @@
 # boards: unix unix32 m33 rv32
 # heap: 190k
+# qemu heap: 1m
 # SPEC section 2: reading and writing, in RAM and on file.
 import gc
 import time
