@@ -6,6 +6,7 @@ of its own, so that a hanging emulator is ended for sure.
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import os
 import re
@@ -214,6 +215,38 @@ def interactive(flash):
     asyncio.run(repl())
 
 
+@contextlib.contextmanager
+def serial_port(flash):
+    """Run the RPI_PICO image on a flash file: gives the path of its serial port, a pseudo-terminal that loses nothing."""
+    board = subprocess.Popen(
+        [sys.executable, __file__, "serve", flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=guard.with_us,
+    )  # fmt: skip
+    try:
+        guard.Guard(board, 120).wait_for(board.stdout)
+        port = board.stdout.readline().strip()
+        assert port, "the emulator did not start"
+        yield port
+    finally:
+        board.stdin.close()
+        guard.Guard(board, 60).wait()
+        board.stdout.close()
+
+
+async def serve(flash):
+    """The process of `serial_port`; it ends with its standard input."""
+    from rp2040py.cli.pty_repl import PtyInteractiveRepl
+
+    device = plug_in(image(), flash)
+    await within(60, device.astart(timeout=None))
+    port = PtyInteractiveRepl(device.cdc, device.simulator, on_quit=lambda status: None)
+    await port.start()
+    print(port.slave_path, flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await port.stop()
+    unplug(device, flash)
+
+
 async def main(argv):
     parser = argparse.ArgumentParser()
     parser.add_argument("image", type=Path)
@@ -231,4 +264,7 @@ async def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))
+    if sys.argv[1] == "serve":
+        asyncio.run(serve(Path(sys.argv[2])))
+    else:
+        sys.exit(asyncio.run(main(sys.argv[1:])))

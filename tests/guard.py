@@ -16,11 +16,10 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 _libc = ctypes.CDLL(None)
 LOOK = 0.5  # seconds between two looks
-WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # before a command: it ends with the tests, also when these are killed
 
 
-def _with_us():
-    # The same for a command that is told of if it cannot be started: PR_SET_PDEATHSIG.
+def with_us():
+    """For `preexec_fn`: the process ends with the tests, also when these are killed (PR_SET_PDEATHSIG)."""
     _libc.prctl(1, signal.SIGKILL)
 
 
@@ -101,7 +100,7 @@ def run(command, timeout, capture_output=False, check=False, **options):
     if capture_output:
         options.update(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     options.setdefault("stdin", subprocess.DEVNULL)
-    with subprocess.Popen(command, start_new_session=True, preexec_fn=_with_us, **options) as process:
+    with subprocess.Popen(command, start_new_session=True, preexec_fn=with_us, **options) as process:
         guard = Guard(process, timeout)
         try:
             while True:

@@ -97,7 +97,7 @@ class Machine:
         self.monitor = Path(self.folder.name) / "monitor"
         line = command(board, memory, self.monitor, extra)
         self.process = subprocess.Popen(
-            [*guard.WITH_US, *line], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=guard.with_us
         )
         self.got = b""
 

@@ -202,17 +202,8 @@ def pico(tmp_path):
     """Path of the serial port (a pseudo-terminal) of the RPI_PICO image in its emulator."""
     flash = tmp_path / "flash.bin"
     flash.write_bytes(emulator.fresh_flash({}))
-    command = [*guard.WITH_US, sys.executable, ROOT / "tests" / "test_wire.py", flash]
-    p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        guard.Guard(p, 120).wait_for(p.stdout)
-        port = p.stdout.readline().strip()
-        assert port, "the emulator did not start"
+    with emulator.serial_port(flash) as port:
         yield port
-    finally:
-        guard.kill(p)
-        p.stdin.close()
-        p.stdout.close()
 
 
 PREPARE = """

@@ -3,10 +3,8 @@
 As a program it is that board: test_wire.py FLASH prints where its serial port is and runs until the standard input ends.
 """
 
-import asyncio
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -62,13 +60,7 @@ def test_rp2_dump_and_load_over_the_wire_as_documented(tmp_path, run):
     run(FILL % DOCUMENTS)
     flash = tmp_path / "flash.bin"
     flash.write_bytes(emulator.fresh_flash({"readings.db": (tmp_path / "readings.db").read_bytes()}))
-    board = subprocess.Popen(
-        [*guard.WITH_US, sys.executable, __file__, flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        guard.Guard(board, 120).wait_for(board.stdout)
-        port = board.stdout.readline().strip()
-        assert port, "the emulator did not start"
+    with emulator.serial_port(flash) as port:
         mpremote = Path(sys.executable).with_name("mpremote")
 
         def shell(command):
@@ -89,28 +81,6 @@ def test_rp2_dump_and_load_over_the_wire_as_documented(tmp_path, run):
         assert [(line["_id"], line["data"]) for line in streamed] == [(line["_id"], line["data"]) for line in dumped]
         assert b"\r\n" in file.read_bytes()
         assert shell(load).splitlines()[-1] == "3"
-    finally:
-        board.stdin.close()
-        guard.Guard(board, 60).wait()
     with file_system(flash).open("copy.db", "rb") as f:
         copy = f.read()
     assert json.loads(run(LOOK, files={"copy.db": copy})) == [DOCUMENTS, ["c"], 1]
-
-
-async def serve(flash):
-    """Run the emulated board with its USB serial port on a pty."""
-    import emulator
-    from rp2040py.cli.pty_repl import PtyInteractiveRepl
-
-    device = emulator.plug_in(emulator.image(), flash)
-    await emulator.within(60, device.astart(timeout=None))
-    port = PtyInteractiveRepl(device.cdc, device.simulator, on_quit=lambda status: None)
-    await port.start()
-    print(port.slave_path, flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    await port.stop()
-    emulator.unplug(device, flash)
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))

@@ -31,7 +31,7 @@ class Filter:
 
     `sargs`: (path, operator, operand) that every match fulfils. `rest`: number of conditions that are not
     (or not wholly) in `sargs`. `ordered`: a comparison depends on the order of fields, so that documents are to
-    be parsed with `order.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
+    be parsed with `ordered_json.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
     `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
     `keys`: what it says about keys (`by_key.Keys`), None for nothing; then `key` is to be set to the stored key of the
     record before each test.

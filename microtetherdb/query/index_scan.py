@@ -1,6 +1,6 @@
 """Running a query through ranges of an index.
 
-Records may move in the index between two steps of a walk. It looks up what moved since its last step (`index.Moves`),
+Records may move in the index between two steps of a walk. It looks up what moved since its last step (`index_entries.Moves`),
 remembers those that it would miss or meet twice, and gives them at the end.
 """
 
@@ -151,7 +151,7 @@ def _resumed(db, index, watch):
 
 
 def walk(db, f, plan, slices, counts):
-    """Yield as `scan.scan` does. `counts[0]`: records fetched. `slices`: records may move between two steps."""
+    """Yield as `table_scan.scan` does. `counts[0]`: records fetched. `slices`: records may move between two steps."""
     store = db._store
     index = plan.index
     accept = acceptor(db, f, plan.exact)

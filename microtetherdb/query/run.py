@@ -11,8 +11,6 @@ from .filter import compile
 from .operand import whole_number
 from .table_scan import gather, scan
 
-dict = dict  # see database.py
-
 
 def too_deep(error):
     """Raise a `RuntimeError` on; for the end of a chip's stack, which comes before our own limits, `QueryError`, as these do."""

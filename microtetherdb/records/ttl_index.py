@@ -2,7 +2,7 @@
 
 Ordered by expiry, so that the next one is found in O(log n); opening costs nothing, an entry
 costs no RAM, and it changes in the same commit as its record. RAM databases have the heap of
-`expiry` instead, which takes less memory.
+`ttl_heap` instead, which takes less memory.
 """
 
 from . import keys

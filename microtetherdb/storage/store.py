@@ -14,7 +14,6 @@ try:
 except ImportError:  # stock firmware
     BTREE_MENDED = False
 
-len = len  # see database.py
 
 _EIO = const(5)
 _ENOMEM = const(12)
