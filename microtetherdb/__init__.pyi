@@ -18,7 +18,7 @@ Document: TypeAlias = Any  # what was stored
 Filter: TypeAlias = Mapping[str, Any] | str  # a str is JSON text
 Changes: TypeAlias = Mapping[str, Any] | str
 Sort: TypeAlias = str | tuple[str, int] | Sequence[str | tuple[str, int]] | Mapping[str, int]  # 1 or -1
-Fields: TypeAlias = Sequence[str] | Mapping[str, int]  # 1 or 0
+Fields: TypeAlias = Sequence[str] | Mapping[str, Any]  # 1, 0, {"$slice": ...} or {"$elemMatch": ...}
 Tags: TypeAlias = list[str] | tuple[str, ...]
 
 __version__: str
@@ -224,11 +224,11 @@ class MicroTetherDB:
         An item is a document, or a tuple (key, document); TTLs and tags do not go into it. `ttls`, `tags`: one for all, or a
         list with one for each. Raises as `put` does, naming the item, and stores nothing then.
         """
-    def update(self, key: str, changes: Changes) -> int:
+    def update(self, key: str, changes: Changes, array_filters: Sequence[Mapping[str, Any]] | None = None) -> int:
         """Change fields of a document: plain fields are set, MongoDB's update operators applied.
 
-        TTL and tags stay. Returns 1, or 0 if there is no such record. Raises `QueryError` for a
-        malformed change, `TypeError`, `ValueError`, `DBFull`; the record is unchanged then.
+        `array_filters`: list of filters for `$[name]` in paths. TTL and tags stay. Returns 1, or 0 if there is no such record. Raises
+        `QueryError` for a malformed change, `TypeError`, `ValueError`, `DBFull`; the record is unchanged then.
         """
     @overload
     def delete(self, key: str) -> int:
@@ -339,13 +339,13 @@ class MicroTetherDB:
         """Delete all matches, one at a time; returns how many."""
     async def delete_many_async(self, q: Filter) -> int:
         """As `delete_many`, sharing the event loop."""
-    def update_many(self, q: Filter, changes: Changes) -> int:
+    def update_many(self, q: Filter, changes: Changes, array_filters: Sequence[Mapping[str, Any]] | None = None) -> int:
         """Apply `changes` to all matches, each one atomically; returns how many.
 
-        Raises `QueryError` for malformed changes before any record is read. An error in one document
-        leaves this one as it was and those before it changed.
+        `$` in a path is the element that the filter found, `$[name]` those of `array_filters`. Raises `QueryError` for malformed
+        changes before any record is read. An error in one document leaves this one as it was and those before it changed.
         """
-    async def update_many_async(self, q: Filter, changes: Changes) -> int:
+    async def update_many_async(self, q: Filter, changes: Changes, array_filters: Sequence[Mapping[str, Any]] | None = None) -> int:
         """As `update_many`, sharing the event loop."""
     def create_index(self, path: str) -> None:
         """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.

@@ -25,26 +25,33 @@ def _to_delete(db, q):
     return Cursor(db, Query(_given(q), fields=()), True)
 
 
-def update_many(db, q, changes):
+def update_many(db, q, changes, array_filters=None):
     """Apply `changes` to all matches, each one atomically; returns how many.
 
-    Raises `QueryError` for malformed changes before any record is read. An error in one document
-    leaves this one as it was and those before it changed.
+    `$` in a path is the element that the filter found, `$[name]` those of `array_filters`. Raises `QueryError` for malformed
+    changes before any record is read. An error in one document leaves this one as it was and those before it changed.
     """
     n = 0
-    cursor, changes = _to_update(db, q, changes)
-    for key, _ in cursor:
-        n += db.update(key, changes)
+    cursor, work = _to_update(db, q, changes, array_filters)
+    for m in cursor:
+        n += work(m)
     return n
 
 
-def _to_update(db, q, changes):
+def _to_update(db, q, changes, array_filters=None):
     update = module("update.operators")
-    changes = update.parsed(changes)
-    paths = update.check(changes)
-    # An index whose entries move under the walk is not used: key order needs no memory.
-    without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
-    return Cursor(db, Query(_given(q), fields=()), True, without), changes
+    changes = update.check(changes)
+    q = module("query.filter").parsed(_given(q))
+    places = update.places(changes, q, array_filters)
+    change = module("modify").change
+    stored = module("records.keys").stored
+    return Cursor(db, Query(q, fields=()), True, untouched(db, changes)), lambda m: change(db, m[0], stored(m[0]), changes, places)
+
+
+def untouched(db, changes):
+    """Return the indexes (their paths) whose entries checked changes move: a walk uses none of them, as key order needs no memory."""
+    paths = module("update.target").touched(changes)
+    return [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
 
 
 def _touches(a, b):
@@ -56,7 +63,6 @@ async def delete_many_async(db, q):
     return await each(_to_delete(db, q), lambda m: db.delete(m[0]))
 
 
-async def update_many_async(db, q, changes):
+async def update_many_async(db, q, changes, array_filters=None):
     """As `update_many`, sharing the event loop."""
-    cursor, changes = _to_update(db, q, changes)
-    return await each(cursor, lambda m: db.update(m[0], changes))
+    return await each(*_to_update(db, q, changes, array_filters))

@@ -1,4 +1,4 @@
-"""The update operators on arrays: `$push ($each $position $slice $sort) $pull $addToSet ($each)`."""
+"""The update operators on arrays: `$push ($each $position $slice $sort) $pull $pullAll $pop $addToSet ($each)`."""
 
 from ..loading import module
 from ..query.comparison import equal
@@ -12,6 +12,12 @@ def check(op, x):
     """Check the operand for one path; raises `QueryError`."""
     if op == "$pull":
         _puller(x)
+    elif op == "$pop":
+        if kind(x) != 2 or x not in (1, -1):
+            bad(op, "takes 1 (the last) or -1 (the first), not %r" % (x,))
+    elif op == "$pullAll":
+        if not isinstance(x, (list, tuple)):
+            bad(op, "takes an array, not " + type(x).__name__)
     elif isinstance(x, dict) and is_operators(x):
         for m in x:
             if m != "$each" and not (op == "$push" and m in ("$position", "$slice", "$sort")):
@@ -108,18 +114,32 @@ def _puller(x):
     return equal(x)
 
 
-def pull(doc, parts, x, path, op):
-    """`$pull`."""
+def _there(doc, parts, path, op):
+    # The array at a path, or None.
     here = parent(doc, parts, op, path, False)
     if here is None or isinstance(here, list) and not parts[-1].isdigit():
-        return
+        return None
     old = get(here, parts[-1], op, path)
     if old is MISSING:
-        return
+        return None
     if not isinstance(old, list):
         _no_array(op, path, old)
-    goes = _puller(x)
-    old[:] = [v for v in old if not goes(v)]
+    return old
 
 
-APPLY = {"$push": push, "$pull": pull, "$addToSet": add_to_set}
+def pull(doc, parts, x, path, op):
+    """`$pull` and `$pullAll`."""
+    old = _there(doc, parts, path, op)
+    if old:
+        for goes in [equal(v) for v in x] if op == "$pullAll" else [_puller(x)]:
+            old[:] = [v for v in old if not goes(v)]
+
+
+def pop(doc, parts, x, path, op):
+    """`$pop`."""
+    old = _there(doc, parts, path, op)
+    if old:
+        old.pop(-1 if x == 1 else 0)
+
+
+APPLY = {"$push": push, "$pull": pull, "$addToSet": add_to_set, "$pullAll": pull, "$pop": pop}

@@ -120,25 +120,40 @@ def sorts():
 
 def fields():
     for case in lines("fields"):
-        show = refused(case.get("error"), project.compile, case["fields"])
-        if show is not None and "doc" in case:
+        q = case.get("q", {})
+        show = refused(case.get("error"), project.compile, case["fields"], q)
+        if show is not None and "fails" in case:  # for what is in a document
+            refused(case["fails"], show, case["doc"], b"000")
+        elif show is not None and "doc" in case:
             found = show(case["doc"], b"000")
             expect(same(found, case["is"]), case["fields"], "of", case["doc"], "gives", found)
             if db is not None:
                 stored([case["doc"]], ["000"])
-                expect(same(db.query({}, fields=case["fields"]), [case["is"]]), case["fields"], "in a database")
+                expect(same(db.query(q, fields=case["fields"]), [case["is"]]), case["fields"], "in a database")
+
+
+def changed(case):
+    # What the update makes of the document.
+    todo = update.check(case["u"])
+    places = update.places(todo, case.get("q"), case.get("array_filters"))
+    return update.apply(case["doc"], todo, "000", places, case.get("inserted", False))
 
 
 def updates():
     for case in lines("updates"):
         before = order.encode(case["doc"])
-        doc = refused(case.get("error"), update.apply, case["doc"], case["u"], "000")
+        doc = refused(case.get("error"), changed, case)
         expect(order.encode(case["doc"]) == before, case["u"], "changed its argument")
-        if doc is not None:
+        if doc is not None and "later" in case:
+            expect(type(doc[case["later"]]) is int, case["u"], "gives", doc)
+        elif doc is not None:
             expect(same(doc, case["is"]), case["u"], "on", case["doc"], "gives", doc)
-        if db is not None:
+        if db is not None and "inserted" not in case and "later" not in case:
             stored([case["doc"]], ["000"])
-            refused(case.get("error"), db.update, "000", case["u"])
+            if "q" in case:
+                refused(case.get("error"), db.update_many, case["q"], case["u"], case.get("array_filters"))
+            else:
+                refused(case.get("error"), db.update, "000", case["u"], case.get("array_filters"))
             expect(same(db["000"], case.get("is", case["doc"])), case["u"], "in a database gives", db["000"])
 
 

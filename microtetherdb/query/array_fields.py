@@ -1,0 +1,143 @@
+"""Projections that look into arrays: `$slice`, `$elemMatch`, and `path.$`."""
+
+from ..errors import QueryError
+from ..loading import module
+from .filter import Filter, parsed
+from .operand import bad
+from .operators import conditions
+from .path import fields as _fields
+from .value_order import MISSING, kind
+
+
+def compile(fields, q):
+    """Return (`f(document) -> document` that cuts its arrays, the plain projection that is left); raises `QueryError`.
+
+    `q`: the filter, whose match `path.$` shows. Alone `$slice` leaves out nothing else, as MongoDB has it; the two others leave out the rest.
+    """
+    plain = {}
+    cuts = []
+    include = None
+    positional = False
+    only = []  # paths of $elemMatch and $
+    for path in fields:
+        x = fields[path]
+        if isinstance(path, str) and path.endswith(".$"):
+            path = path[:-2]
+            parts = _fields(path, "fields")
+            if kind(x) not in (2, 8) or not x:
+                raise QueryError("fields: %s.$ is 1" % path)
+            if only:
+                raise QueryError("fields: %s.$ beside another $ or $elemMatch" % path)
+            positional = True
+            cut = _first(q, parts)
+            only.append(path)
+        elif not isinstance(x, dict):
+            plain[path] = x
+            if path != "_id" or x:
+                include = bool(x)
+            continue
+        elif len(x) == 1 and "$slice" in x:
+            parts = _fields(path, "fields")
+            cut = _slice(x["$slice"])
+        elif len(x) == 1 and "$elemMatch" in x:
+            parts = _fields(path, "fields")
+            if len(parts) > 1:
+                bad("$elemMatch", "in fields takes no dotted path: " + path)
+            if positional:
+                raise QueryError("fields: %s: $elemMatch beside $" % path)
+            cut = _matching(x)
+            only.append(path)
+        else:
+            for op in x:
+                raise QueryError("fields: %s: %s is not supported; there are $slice, $elemMatch and path.$" % (path, op))
+            raise QueryError("fields: %s is 1 or 0, not {}" % path)
+        cuts.append((path, parts, cut))
+    if include is False and only:
+        raise QueryError("fields: %s beside paths that are 0" % only[0])
+    paths = [c[0] for c in cuts] + list(plain)
+    for i, path in enumerate(paths[: len(cuts)]):
+        for other in paths[i + 1 :]:
+            if other == path or other.startswith(path + ".") or path.startswith(other + "."):
+                raise QueryError("fields: %s and %s" % (path, other))
+    if include or only:
+        for path, _, _ in cuts:
+            plain[path] = 1
+
+    def prepared(doc):
+        if isinstance(doc, dict):
+            whole = doc
+            for _, parts, cut in cuts:
+                doc = _cut(doc, parts, 0, cut, whole)
+        return doc
+
+    return prepared, plain
+
+
+def _cut(v, parts, i, cut, doc):
+    if i == len(parts):
+        return cut(v, doc)
+    if isinstance(v, list):
+        return [_cut(e, parts, i, cut, doc) if isinstance(e, (dict, list)) else e for e in v]
+    if isinstance(v, dict) and parts[i] in v:
+        v = v.copy()
+        new = _cut(v[parts[i]], parts, i + 1, cut, doc)
+        if new is MISSING:
+            del v[parts[i]]
+        else:
+            v[parts[i]] = new
+    return v
+
+
+def _whole(x, name):
+    if kind(x) != 2 or x - x != 0 or x != int(x):
+        bad("$slice", name + " is a whole number")
+    return int(x)
+
+
+def _slice(x):
+    if isinstance(x, (list, tuple)):
+        if len(x) != 2:
+            bad("$slice", "takes a number, or [skip, limit]")
+        skip = _whole(x[0], "skip")
+        n = _whole(x[1], "limit")
+        if n <= 0:
+            bad("$slice", "limit is above 0")
+    else:
+        n = _whole(x, "operand")
+        skip = 0
+        if n < 0:
+            skip = n
+            n = -n
+
+    def cut(v, doc):
+        if not isinstance(v, list):
+            return v
+        at = skip if skip >= 0 else max(0, len(v) + skip)
+        return v[at : at + n]
+
+    return cut
+
+
+def _matching(x):
+    test = conditions(x, Filter({}))[0][1]
+
+    def cut(v, doc):
+        if isinstance(v, list):
+            for e in v:
+                if test([e]):
+                    return [e]
+        return MISSING
+
+    return cut
+
+
+def _first(q, parts):
+    q = parsed(q)
+    if not isinstance(q, dict):
+        raise QueryError("fields: %s.$ needs a filter" % ".".join(parts))
+    position = module("query.position").Position(q)
+
+    def cut(v, doc):
+        return [v[position.find(doc, parts, "fields")]] if isinstance(v, list) else v
+
+    return cut
