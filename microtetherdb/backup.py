@@ -85,7 +85,7 @@ class _Mirror:
         # A RAM database's time line ends with it: its TTLs are stamped anew, with entries.
         copy = self.copy
         out = [(key, raw)]
-        if self.ram and key[0] != 0:
+        if self.ram and keys.is_record(key):
             old = copy.get(key)
             stamp = None if old is None else record.stamp(old)
             if stamp is not None:
@@ -127,7 +127,7 @@ class _Mirror:
             self.at = key
             if key != keys.META:
                 self._put(key, raw)
-            if key[0] != 0:
+            if keys.is_record(key):
                 records += 1
             n += 1
             if n % _COMMIT == 0:

@@ -18,10 +18,14 @@ def check_steps(db):
     `records`, `expiries`, `entries`: how many were verified. Changes nothing.
     """
     report = {"ok": True, "problems": [], "found": 0, "pages": 0, "records": 0, "expiries": 0, "entries": 0}
-    for part in (_pages, _keys, _records, _expiries, _entries):
+    todo = [(part, db) for part in (_pages, _keys, _records, _expiries, _entries)]
+    if db._store.first(keys.COLLECTIONS) is not None:
+        for collection in module("parts").every(db):
+            todo += ((_records, collection), (_entries, collection))
+    for part, of in todo:
         try:
             n = 0
-            for _ in part(db, report):
+            for _ in part(of, report):
                 n += 1
                 if not n % _STEP:
                     yield

@@ -3,6 +3,7 @@
 from .flushing import commit, flush_due
 from .loading import module
 from .records import record
+from .records.keys import COLLECTIONS
 
 
 def expire(db, limit, flush=True):
@@ -23,9 +24,12 @@ def expire(db, limit, flush=True):
         if old is None or not record.expired(old, db._clock):
             break
         out = []
-        was, new = module("changelist").changes(db, key, old, None, out)
-        store.apply(out)
-        db._expiry.applied(key, was, new)
+        part = db
+        if not key[0]:
+            part, key = module("parts").owner(db, key)
+        was, new = module("changelist").changes(part, key, old, None, out)
+        part._store.apply(out)
+        part._expiry.applied(key, was, new)
         n += 1
         db._made += 1
         db._deletes += 1
@@ -35,6 +39,13 @@ def expire(db, limit, flush=True):
     if not n:
         db._expiry.sweep(store)
     return n
+
+
+def reclaim(db):
+    """Remove a little of what a dropped or unfinished index, or a dropped collection, left; with the lock held; True if there may be more."""
+    if db._store.first(COLLECTIONS) is not None and module("parts").reclaim(db):
+        return True
+    return module("query.index_entries").reclaim(db)
 
 
 def sweep(db):
@@ -54,6 +65,6 @@ def cleanup_steps(db):
             yield
     while db._expiry is not None and db._expiry.sweep(db._store):
         yield
-    while db._leftover and module("query.index_entries").reclaim(db):
+    while (db._leftover or db._parts) and reclaim(db):
         yield
     return n

@@ -82,6 +82,11 @@ def purge(db, key, flag):
         raise TypeError("delete: key and purge=True exclude each other")
     with hold(db):
         n = module("ranges").counted(db)
+        db._deletes += n
+        db._made += n
+        if db._store.first(keys.COLLECTIONS) is not None:
+            module("parts").purge(db)
+            return n
         fresh = None
         changes = []
         if db._indexes:
@@ -91,6 +96,4 @@ def purge(db, key, flag):
         db._store.clear(changes)
         db._indexes = fresh
         db._expiry = expiry
-        db._deletes += n
-        db._made += n
         return n

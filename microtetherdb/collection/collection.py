@@ -1,0 +1,298 @@
+"""`db.collection(name)`: a collection with pymongo's names, arguments and results."""
+
+from ..loading import module
+from ..locking import hold
+from ..parts import check_name, find
+from ..query.run import Query
+from ..query.run import count as _count
+from ..records import keys as _keys
+
+_STEPS = ("update_many", "delete_many", "count_documents", "distinct", "create_index", "drop_index", "drop")
+
+
+def _showing(projection, q):
+    # What a projection leaves of a document, with its `_id` unless that is not wanted.
+    show = None
+    if projection is not None and projection != {}:
+        show = module("query.projection").compile(projection, q)
+        if isinstance(projection, dict) and "_id" in projection and not projection["_id"]:
+            return show
+
+    def shown(doc, key):
+        if show is not None:
+            doc = show(doc, key)
+        doc["_id"] = _keys.shown(key)
+        return doc
+
+    return shown
+
+
+def _order(key, direction=None):
+    return key if direction is None else [(key, direction)]
+
+
+class Cursor:
+    """What a collection's `find` returns: documents one at a time, for `for` and `async for`, in steps that leave the event loop free.
+
+    `sort`, `skip` and `limit` may be called until the first document is asked for; they return the cursor.
+    """
+
+    def __init__(self, part, q, projection, skip, limit, sort):
+        self._part = part
+        self._q = q
+        self._projection = projection
+        self._how = [sort, skip, limit]
+        self._cursor = None
+
+    def _set(self, i, value):
+        if self._cursor is not None:
+            raise ValueError("the cursor has begun: sort, skip and limit come before the first document")
+        self._how[i] = value
+        return self
+
+    def sort(self, key_or_list, direction=None):
+        """Order by a path and 1 or -1, or by a list of (path, 1 or -1)."""
+        return self._set(0, _order(key_or_list, direction))
+
+    def skip(self, n):
+        """Leave out the first `n`."""
+        return self._set(1, n)
+
+    def limit(self, n):
+        """Give at most `n`; 0: all."""
+        return self._set(2, n)
+
+    def _begun(self):
+        if self._cursor is None:
+            query = Query(self._q, *self._how)
+            query.project = _showing(self._projection, self._q)
+            self._cursor = module("query.cursor").Cursor(self._part, query)
+        return self._cursor
+
+    def __iter__(self):
+        return self._begun()
+
+    def __next__(self):
+        return next(self._begun())
+
+    next = __next__
+
+    def __aiter__(self):
+        return self._begun()
+
+    def to_list(self, length=None):
+        """Return the list of the next `length` documents, or of all that are left."""
+        out = []
+        for doc in self._begun():
+            out.append(doc)
+            if len(out) == length:
+                break
+        return out
+
+    def explain(self):
+        """Run it and tell how: see `explain` of the database."""
+        return module("query.explain").explain(self._part, self._q, *self._how)
+
+    def close(self):
+        """End early and free what the cursor holds."""
+        self._begun().close()
+
+
+class Collection:
+    """A collection of a database, made with the first write to it. Documents have their key as `_id`, a str."""
+
+    def __init__(self, db, name):
+        check_name(name)
+        self.database = db
+        self.name = name
+        with hold(db):
+            self._part = find(db, name)
+
+    def __repr__(self):
+        return "Collection(%r)" % self.name
+
+    # Reading
+
+    def find(self, filter=None, projection=None, skip=0, limit=0, sort=None):
+        """Return a `Cursor` over the documents that match."""
+        return Cursor(self._part, filter, projection, skip, limit, sort)
+
+    def find_one(self, filter=None, projection=None, skip=0, sort=None):
+        """Return the first document that matches, or None. A str instead of a filter is an `_id`."""
+        part = self._part
+        if isinstance(filter, str):
+            filter = {"_id": filter}
+        if projection is sort is None and filter.__class__ is dict and "_id" in filter:
+            found = module("query.by_key").one(part, filter, True, skip, 0)
+            if found is not None:
+                for key, doc in found:
+                    doc["_id"] = key
+                    return doc
+                return None
+        query = Query(filter, sort, skip, 1)
+        show = _showing(projection, filter)
+        with hold(part):
+            part._queries += 1
+            for m in query.run(part):
+                return show(m[1], m[0])
+        return None
+
+    def _count_documents(self, filter, skip=0, limit=0):
+        query = Query(module("collection.writing").filter_of(filter), None, skip, limit)
+        n = 0
+        for m in query.run(self._part, True):
+            if m is None:
+                yield
+            else:
+                n += 1
+        return n
+
+    def estimated_document_count(self):
+        """Return the number of documents."""
+        return _count(self._part)
+
+    def _distinct(self, key, filter=None):
+        return module("query.distinct").distinct_steps(self._part, key, filter)
+
+    # Writing
+
+    def _run(self, operation):
+        part = self._part
+        with hold(part):
+            out = operation.run(part)
+            module("upkeep").count(self.database)
+        return out
+
+    def insert_one(self, document, ttl=None, tags=None):
+        """Insert a document; `ttl` (seconds) and `tags` as for `put`. The caller's document gets no `_id`, unlike with pymongo.
+
+        Returns `InsertOneResult`. Raises `DuplicateKeyError` when there is one with its `_id`, `TypeError`, `ValueError`, `DBFull`.
+        """
+        w = module("collection.writing")
+        return w.InsertOneResult(self._run(w.InsertOne(document, ttl, tags)), True)
+
+    def insert_many(self, documents, ordered=True, ttl=None, tags=None):
+        """Insert documents, all or none; returns `InsertManyResult`."""
+        w = module("collection.writing")
+        if not isinstance(documents, (list, tuple)) or not documents:
+            raise TypeError("documents: a list of some")
+        some = [w.InsertOne(document, ttl, tags) for document in documents]
+        self._batch(some, "documents")
+        return w.InsertManyResult([one.key for one in some], True)
+
+    def bulk_write(self, requests, ordered=True):
+        """Run `InsertOne`, `UpdateOne`, `UpdateMany`, `ReplaceOne`, `DeleteOne`, `DeleteMany` in order, all or, with an error, none.
+
+        Each sees what those before it did. Returns `BulkWriteResult`. Unlike with MongoDB nothing is left of it after an error,
+        whatever `ordered` says.
+        """
+        requests = list(requests)
+        for request in requests:
+            if not hasattr(request, "add") or not hasattr(request, "run"):
+                raise TypeError("requests: InsertOne, UpdateOne, ..., not " + type(request).__name__)
+        out = self._batch(requests, "requests")
+        return module("collection.writing").BulkWriteResult(*out, True)
+
+    def _batch(self, requests, name):
+        bulk = module("collection.bulk")
+        with hold(self._part):
+            out, n = bulk.run(self._part, requests, name)
+            module("upkeep").count(self.database, n)
+        return out
+
+    def update_one(self, filter, update, upsert=False, array_filters=None, sort=None):
+        """Change the first match by update operators; `upsert`: insert a document when there is none. Returns `UpdateResult`."""
+        w = module("collection.writing")
+        return w.UpdateResult(*self._run(w.UpdateOne(filter, update, upsert, array_filters, sort)), True)
+
+    def _update_many(self, filter, update, upsert=False, array_filters=None):
+        w = module("collection.writing")
+        n = yield from w.UpdateMany(filter, update, upsert, array_filters).steps(self._part)
+        return w.UpdateResult(*n, True)
+
+    def replace_one(self, filter, replacement, upsert=False, sort=None):
+        """Replace the first match, which keeps its `_id`, TTL and tags, or with `upsert` insert. Returns `UpdateResult`."""
+        w = module("collection.writing")
+        return w.UpdateResult(*self._run(w.ReplaceOne(filter, replacement, upsert, sort)), True)
+
+    def delete_one(self, filter):
+        """Delete the first match. Returns `DeleteResult`."""
+        w = module("collection.writing")
+        return w.DeleteResult(self._run(w.DeleteOne(filter))[0], True)
+
+    def _delete_many(self, filter):
+        w = module("collection.writing")
+        n = yield from w.DeleteMany(filter).steps(self._part)
+        return w.DeleteResult(n[0], True)
+
+    def find_one_and_update(
+        self, filter, update, projection=None, sort=None, upsert=False, return_document=False, array_filters=None
+    ):
+        """As `update_one`, but returns the document as it was, or with `ReturnDocument.AFTER` as it is now; None if there is none."""
+        w = module("collection.writing")
+        return self._and(w.UpdateOne(filter, update, upsert, array_filters, sort), filter, projection, return_document)
+
+    def find_one_and_replace(self, filter, replacement, projection=None, sort=None, upsert=False, return_document=False):
+        """As `replace_one`, and returns a document as `find_one_and_update` does."""
+        w = module("collection.writing")
+        return self._and(w.ReplaceOne(filter, replacement, upsert, sort), filter, projection, return_document)
+
+    def find_one_and_delete(self, filter, projection=None, sort=None):
+        """Delete the first match and return it, or None."""
+        w = module("collection.writing")
+        return self._and(w.DeleteOne(filter, sort), filter, projection, False)
+
+    def _and(self, operation, filter, projection, after):
+        show = _showing(projection, filter)
+        self._run(operation)
+        if operation.last is None:
+            return None
+        raw = operation.last[2 if after else 1]
+        return None if raw is None else show(module("records.record").decode(raw), operation.last[0])
+
+    # TTLs
+
+    def ttl(self, _id):
+        """Return the seconds (float) that a document has left, or None."""
+        return module("modify").ttl(self._part, _id)
+
+    def expire(self, _id, ttl):
+        """Give a document `ttl` seconds from now, or with None or 0 no end. Returns 1, or 0 if there is none."""
+        key = _keys.stored(_id)
+        ttl = module("arguments").check_ttl(ttl)
+        part = self._part
+        with hold(part):
+            old = part.current(key)
+            if old is None:
+                return 0
+            text = old[module("records.record").text_start(old) :]
+            part.write(key, b"\1" + part._clock.stamp(ttl) + text if ttl else text, old)
+            module("upkeep").count(self.database)
+        return 1
+
+    # Indexes, and the end
+
+    def _create_index(self, keys):
+        self._part.make()
+        yield from module("query.index_build").create_index_steps(self._part, keys)
+
+    def _drop_index(self, name):
+        return module("query.index_build").drop_index_steps(self._part, name)
+
+    def _drop(self):
+        return module("parts").drop_steps(self._part)
+
+    def __getattr__(self, name):
+        # Methods in steps: at once, or with _async sharing the event loop.
+        base = name[:-6] if name.endswith("_async") else name
+        if base not in _STEPS:
+            raise AttributeError("'Collection' object has no attribute '%s'" % name)
+        generator = getattr(self, "_" + base)
+        steps = module("steps")
+        run = steps.finish if base is name else steps.share
+        return lambda *args, **kw: run(self._part, generator(*args, **kw))
+
+
+def collection(db, name):
+    """Return the `Collection` of that name: documents of the same file or region, in a key range of their own. It is made with the first write."""
+    return Collection(db, name)
