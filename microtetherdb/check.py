@@ -84,7 +84,7 @@ def _records(db, report):
         try:
             record.decode(raw)
             stamp = record.stamp(raw)
-            lost = [i.path for i in _indexes(db) for code in i.of_record(raw) if store.get(i.key(code, key)[0]) is None]
+            lost = [i.name() for i in _indexes(db) for code in i.of_record(raw) if store.get(i.key(code, key)[0]) is None]
         except (ValueError, DBError) as e:
             _problem(report, "record %r: %s" % (key, e))
             continue
@@ -113,7 +113,7 @@ def _entries(db, report):
             head = head[0]
             raw = store.get(entry[head:])
             if raw is None or entry[3:head] not in index.of_record(raw):
-                _problem(report, "index on %s: %r has no such value" % (index.path, entry[head:]))
+                _problem(report, "index on %s: %r has no such value" % (index.name(), entry[head:]))
             report["entries"] += 1
             yield
             if index not in _indexes(db):

@@ -38,6 +38,15 @@ _FIRST = (
     ("query.cursor", "query.run"),
     ("many", "query.cursor steps query.projection"),
     ("query.explain", "query.run"),
+    ("query.array_fields", "query.filter"),
+    ("query.position", "query.filter"),
+    ("query.distinct", "query.run"),
+    ("query.unique", "query.compound"),
+    ("update.positional", "query.filter update.target"),
+    ("collection.collection", "collection query.run changelist parts"),
+    ("collection.upsert", "query.operand update.target"),
+    ("collection.writing", "collection query.run update.operators records.encoder arguments upkeep"),
+    ("collection.bulk", "parts"),
 )
 
 _lock = allocate_lock()

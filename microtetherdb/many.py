@@ -51,7 +51,7 @@ def _to_update(db, q, changes, array_filters=None):
 def untouched(db, changes):
     """Return the indexes (their paths) whose entries checked changes move: a walk uses none of them, as key order needs no memory."""
     paths = module("update.target").touched(changes)
-    return [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
+    return [i.path for i in (db._indexes or {}).values() if any(_touches(p, c) for c in paths for p in i.paths())]
 
 
 def _touches(a, b):

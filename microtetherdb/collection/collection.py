@@ -1,5 +1,8 @@
 """`db.collection(name)`: a collection with pymongo's names, arguments and results."""
 
+from micropython import const
+
+from ..errors import QueryError
 from ..loading import module
 from ..locking import hold
 from ..parts import check_name, find
@@ -7,6 +10,7 @@ from ..query.run import Query
 from ..query.run import count as _count
 from ..records import keys as _keys
 
+_UNIQUE = const(4)  # see index_entries.py
 _STEPS = ("update_many", "delete_many", "count_documents", "distinct", "create_index", "drop_index", "drop")
 
 
@@ -25,6 +29,10 @@ def _showing(projection, q):
         return doc
 
     return shown
+
+
+def _name(index):
+    return index.name() if index.spec is not None else index.path + "_1"
 
 
 def _order(key, direction=None):
@@ -225,9 +233,7 @@ class Collection:
         n = yield from w.DeleteMany(filter).steps(self._part)
         return w.DeleteResult(n[0], True)
 
-    def find_one_and_update(
-        self, filter, update, projection=None, sort=None, upsert=False, return_document=False, array_filters=None
-    ):
+    def find_one_and_update(self, filter, update, projection=None, sort=None, upsert=False, return_document=False, array_filters=None):
         """As `update_one`, but returns the document as it was, or with `ReturnDocument.AFTER` as it is now; None if there is none."""
         w = module("collection.writing")
         return self._and(w.UpdateOne(filter, update, upsert, array_filters, sort), filter, projection, return_document)
@@ -272,12 +278,30 @@ class Collection:
 
     # Indexes, and the end
 
-    def _create_index(self, keys):
+    def _create_index(self, keys, unique=False, **options):
+        for option in options:
+            raise QueryError("create_index: %s is not supported" % option)
         self._part.make()
-        yield from module("query.index_build").create_index_steps(self._part, keys)
+        name = yield from module("query.index_build").create_index_steps(self._part, keys, unique)
+        return _name(self._part._indexes[name]) if name in self._part._indexes else name
 
-    def _drop_index(self, name):
-        return module("query.index_build").drop_index_steps(self._part, name)
+    def _drop_index(self, index_or_name):
+        for index in (self._part._indexes or {}).values():
+            if index_or_name == _name(index):
+                index_or_name = index.path if index.spec is None else index.name()
+                break
+        return module("query.index_build").drop_index_steps(self._part, index_or_name)
+
+    def index_information(self):
+        """Return {name: {"key": [(path, 1 or -1)], ...}} of the indexes, with `"unique": True` where that is so; tags, always indexed, are not in it."""
+        out = {"_id_": {"key": [("_id", 1)]}}
+        with hold(self._part):
+            for index in (self._part._indexes or {}).values():
+                if index.ready:
+                    some = out[_name(index)] = {"key": [(p, -1 if d else 1) for p, d in index.spec or [(index.path, False)]]}
+                    if index.flags & _UNIQUE:
+                        some["unique"] = True
+        return out
 
     def _drop(self):
         return module("parts").drop_steps(self._part)

@@ -56,10 +56,12 @@ def of_records(spec):
     return out or [(["_id"], False)]
 
 
-def _joint(key, todo, out):
-    # Adds to `out` the keys (lists of codes) that an index on the paths of a sort has for one document: where they lead into one
-    # array, one key for each element. `todo`: (place in `key`, value, steps, the next of them). As path.walk goes, but a number
-    # leads to that element of an array and not into its documents too.
+def joint(key, todo, out):
+    """Add to `out` the keys (lists of codes) that an index on the paths of a sort has for one document.
+
+    Where they lead into one array, one key for each element. `todo`: (place in `key`, value, steps, the next of them). As path.walk
+    goes, but a number leads to that element of an array and not into its documents too.
+    """
     array = None
     inside = []
     for k, v, parts, i in todo:
@@ -90,7 +92,7 @@ def _joint(key, todo, out):
             else:
                 below.append((k, v if isinstance(v, dict) else None, parts, i))
         if some or isinstance(v, dict):
-            _joint(row, below, out)
+            joint(row, below, out)
 
 
 def _whole(doc, parts):
@@ -125,7 +127,7 @@ class Sorter:
         else:
             new = [_NULL] * len(spec)
             rows = []
-            _joint(new, [(k, doc, spec[k][0], 0) for k in range(len(spec))], rows)
+            joint(new, [(k, doc, spec[k][0], 0) for k in range(len(spec))], rows)
             if rows:
                 new = rows[0]
                 for row in rows:
