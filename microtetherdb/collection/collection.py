@@ -39,7 +39,7 @@ def _order(key, direction=None):
     return key if direction is None else [(key, direction)]
 
 
-class Cursor:
+class CollectionCursor:
     """What a collection's `find` returns: documents one at a time, for `for` and `async for`, in steps that leave the event loop free.
 
     `sort`, `skip` and `limit` may be called until the first document is asked for; they return the cursor.
@@ -122,8 +122,8 @@ class Collection:
     # Reading
 
     def find(self, filter=None, projection=None, skip=0, limit=0, sort=None):
-        """Return a `Cursor` over the documents that match."""
-        return Cursor(self._part, filter, projection, skip, limit, sort)
+        """Return a `CollectionCursor` over the documents that match."""
+        return CollectionCursor(self._part, filter, projection, skip, limit, sort)
 
     def find_one(self, filter=None, projection=None, skip=0, sort=None):
         """Return the first document that matches, or None. A str instead of a filter is an `_id`."""

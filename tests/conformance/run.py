@@ -157,6 +157,51 @@ def updates():
             expect(same(db["000"], case.get("is", case["doc"])), case["u"], "in a database gives", db["000"])
 
 
+def collections():
+    # Each case with and without an index, which must not change a result.
+    import microtetherdb.collection as requests
+    from microtetherdb import DBError
+
+    for case in lines("collections"):
+        for indexed in (False, True):
+            c = db.collection("c")
+            c.drop()
+            if indexed:
+                c.create_index("x")
+            if "unique" in case:
+                c.drop_index("x")
+                c.create_index(case["unique"], unique=True)
+            for doc in case["docs"]:
+                c.insert_one(doc)
+            method, args = case["do"][:2]
+            if method == "create_index":
+                c.drop_index("x")
+            if method == "bulk_write":
+                args = [[getattr(requests, r[0])(*r[1], **(r[2] if len(r) > 2 else {})) for r in args[0]]]
+            try:
+                found = getattr(c, method)(*args, **(case["do"][2] if len(case["do"]) > 2 else {}))
+                if method == "find":
+                    found = list(found)
+                elif method == "distinct":
+                    found.sort(key=order.encode)
+                elif isinstance(found, tuple):
+                    found = list(found[:-1])
+                    if isinstance(found[-1], dict):
+                        found[-1] = {str(k): found[-1][k] for k in found[-1]}
+                expect("error" not in case, case["do"], "did not raise", case.get("error"))
+                wanted = case.get("gives")
+                if method == "distinct" and wanted is not None:
+                    wanted = sorted(wanted, key=order.encode)
+                expect("error" in case or same(found, wanted), case["do"], "on", case["docs"], "gives", found)
+            except (DBError, ValueError, TypeError) as e:
+                expect(case.get("error", "no error") in str(e), case["do"], "raised", repr(e))
+            expect(same(list(c.find()), case.get("then", case["docs"])), case["do"], "leaves", list(c.find()))
+    report = db.check()
+    expect(report["ok"], report)
+
+
 for table in (filters, sorts, fields, updates):
     table()
+if db is not None:
+    collections()
 print("%d checks, %d wrong" % (n, bad))
