@@ -108,7 +108,11 @@ class _Expiry:
         self._part.db._expiry.changes(key, old, new, out)
 
     def applied(self, key, old, new):
-        self._part.db._expiry.applied(self._part._store.full(key), old, new)
+        expiry = self._part.db._expiry
+        try:
+            expiry.applied(self._part._store.full(key), old, new)
+        except MemoryError:
+            expiry._incomplete = True  # the change is done, see ttl_heap.py
 
 
 class Part:
@@ -160,8 +164,9 @@ class Part:
                 number += 1
             if number > _MOST:
                 raise QueryError("no more than %d collections" % _MOST)
+        prefix = _prefix(number)
         store.apply([(_NAMES + self.name.encode(), bytes((number,)))])
-        self._store.prefix = _prefix(number)
+        self._store.prefix = prefix
         self.number = number
 
     def forget(self):
@@ -256,8 +261,11 @@ def drop_steps(part):
         part.db._leftover = True
         part.db._store.apply([(_NAMES + part.name.encode(), None), (mark, b"")])
         part.forget()
-        while _remove(part.db, mark):
-            yield
+        try:
+            while _remove(part.db, mark):
+                yield
+        except MemoryError:
+            pass  # would say that the call was not done; the rest goes by and by
 
 
 def reclaim(db):

@@ -80,8 +80,8 @@ class _Batch(Part):
             part.make()
             window = part._store
             window.apply([(key, new[key]) for key in new if new[key] is not None or window.get(key) is not None])
-            for stamp in self.stamps:
-                part._expires.applied(*stamp)
+            for key, was, now in self.stamps:
+                part._expires.applied(key, was, now)
 
     def discard(self):
         """What the catalogue has of the indexes' flags is not known any more."""
@@ -89,18 +89,17 @@ class _Batch(Part):
             index.stored = None
 
 
-def run(part, requests, name):
-    """Run operations with the lock held; returns (counts as in `BulkWriteResult`, number of changes)."""
+def run(part, requests, result, name):
+    """Run operations with the lock held, adding to `result`; returns the number of changes. `name`: of the list, for errors."""
     batch = _Batch(part)
-    out = [0, 0, 0, 0, 0, {}]
     try:
         for i, request in enumerate(requests):
             try:
-                request.add(batch, out, i)
+                request.add(batch, result, i)
             except (QueryError, DuplicateKeyError, TypeError, ValueError) as e:
                 raise type(e)("%s[%d]: %s" % (name, i, e))
         batch.commit()
     except BaseException:
         batch.discard()
         raise
-    return out, batch.n
+    return batch.n

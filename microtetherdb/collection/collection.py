@@ -176,8 +176,7 @@ class Collection:
 
         Returns `InsertOneResult`. Raises `DuplicateKeyError` when there is one with its `_id`, `TypeError`, `ValueError`, `DBFull`.
         """
-        w = module("collection.writing")
-        return w.InsertOneResult(self._run(w.InsertOne(document, ttl, tags)), True)
+        return self._run(module("collection.writing").InsertOne(document, ttl, tags))
 
     def insert_many(self, documents, ordered=True, ttl=None, tags=None):
         """Insert documents, all or none; returns `InsertManyResult`."""
@@ -185,8 +184,7 @@ class Collection:
         if not isinstance(documents, (list, tuple)) or not documents:
             raise TypeError("documents: a list of some")
         some = [w.InsertOne(document, ttl, tags) for document in documents]
-        self._batch(some, "documents")
-        return w.InsertManyResult([one.key for one in some], True)
+        return self._batch(some, w.InsertManyResult(), "documents")
 
     def bulk_write(self, requests, ordered=True):
         """Run `InsertOne`, `UpdateOne`, `UpdateMany`, `ReplaceOne`, `DeleteOne`, `DeleteMany` in order, all or, with an error, none.
@@ -198,40 +196,31 @@ class Collection:
         for request in requests:
             if not hasattr(request, "add") or not hasattr(request, "run"):
                 raise TypeError("requests: InsertOne, UpdateOne, ..., not " + type(request).__name__)
-        out = self._batch(requests, "requests")
-        return module("collection.writing").BulkWriteResult(*out, True)
+        return self._batch(requests, module("collection.writing").BulkWriteResult(), "requests")
 
-    def _batch(self, requests, name):
+    def _batch(self, requests, result, name):
         bulk = module("collection.bulk")
         with hold(self._part):
-            out, n = bulk.run(self._part, requests, name)
-            module("upkeep").count(self.database, n)
-        return out
+            module("upkeep").count(self.database, bulk.run(self._part, requests, result, name))
+        return result
 
     def update_one(self, filter, update, upsert=False, array_filters=None, sort=None):
         """Change the first match by update operators; `upsert`: insert a document when there is none. Returns `UpdateResult`."""
-        w = module("collection.writing")
-        return w.UpdateResult(*self._run(w.UpdateOne(filter, update, upsert, array_filters, sort)), True)
+        return self._run(module("collection.writing").UpdateOne(filter, update, upsert, array_filters, sort))
 
     def _update_many(self, filter, update, upsert=False, array_filters=None):
-        w = module("collection.writing")
-        n = yield from w.UpdateMany(filter, update, upsert, array_filters).steps(self._part)
-        return w.UpdateResult(*n, True)
+        return module("collection.writing").UpdateMany(filter, update, upsert, array_filters).steps(self._part)
 
     def replace_one(self, filter, replacement, upsert=False, sort=None):
         """Replace the first match, which keeps its `_id`, TTL and tags, or with `upsert` insert. Returns `UpdateResult`."""
-        w = module("collection.writing")
-        return w.UpdateResult(*self._run(w.ReplaceOne(filter, replacement, upsert, sort)), True)
+        return self._run(module("collection.writing").ReplaceOne(filter, replacement, upsert, sort))
 
     def delete_one(self, filter):
         """Delete the first match. Returns `DeleteResult`."""
-        w = module("collection.writing")
-        return w.DeleteResult(self._run(w.DeleteOne(filter))[0], True)
+        return self._run(module("collection.writing").DeleteOne(filter))
 
     def _delete_many(self, filter):
-        w = module("collection.writing")
-        n = yield from w.DeleteMany(filter).steps(self._part)
-        return w.DeleteResult(n[0], True)
+        return module("collection.writing").DeleteMany(filter).steps(self._part)
 
     def find_one_and_update(self, filter, update, projection=None, sort=None, upsert=False, return_document=False, array_filters=None):
         """As `update_one`, but returns the document as it was, or with `ReturnDocument.AFTER` as it is now; None if there is none."""
@@ -250,11 +239,17 @@ class Collection:
 
     def _and(self, operation, filter, projection, after):
         show = _showing(projection, filter)
+        decode = module("records.record").decode
+        out = [None]
+
+        def shown(before, now, key):
+            raw = now if after else before
+            if raw is not None:
+                out[0] = show(decode(raw), key)
+
+        operation.shown = shown
         self._run(operation)
-        if operation.last is None:
-            return None
-        raw = operation.last[2 if after else 1]
-        return None if raw is None else show(module("records.record").decode(raw), operation.last[0])
+        return out[0]
 
     # TTLs
 

@@ -3,8 +3,6 @@
 `bulk_write` takes the same objects; pymongo has these names.
 """
 
-from collections import namedtuple
-
 from ..arguments import check_ttl
 from ..errors import DuplicateKeyError, QueryError
 from ..loading import module
@@ -17,14 +15,65 @@ from ..records.key_range import bound
 from ..update import operators
 from ..upkeep import count
 
-InsertOneResult = namedtuple("InsertOneResult", ("inserted_id", "acknowledged"))
-InsertManyResult = namedtuple("InsertManyResult", ("inserted_ids", "acknowledged"))
-UpdateResult = namedtuple("UpdateResult", ("matched_count", "modified_count", "upserted_id", "acknowledged"))
-DeleteResult = namedtuple("DeleteResult", ("deleted_count", "acknowledged"))
-BulkWriteResult = namedtuple(
-    "BulkWriteResult",
-    ("inserted_count", "matched_count", "modified_count", "deleted_count", "upserted_count", "upserted_ids", "acknowledged"),
-)
+
+class _Result:
+    # Made before the change, which nothing that may fail comes after.
+
+    acknowledged = True
+
+    def __repr__(self):
+        return "%s(%s)" % (self.__class__.__name__, ", ".join("%s=%r" % (name, getattr(self, name)) for name in self._names))
+
+
+class InsertOneResult(_Result):
+    """What `insert_one` returns."""
+
+    _names = ("inserted_id",)
+    inserted_id = None
+
+
+class InsertManyResult(_Result):
+    """What `insert_many` returns."""
+
+    _names = ("inserted_ids",)
+
+    def __init__(self):
+        self.inserted_ids = []
+
+    def inserted(self, key):
+        self.inserted_ids.append(key)
+
+
+class UpdateResult(_Result):
+    """What `update_one`, `update_many` and `replace_one` return."""
+
+    _names = ("matched_count", "modified_count", "upserted_id")
+
+    def __init__(self):
+        self.matched_count = self.modified_count = 0
+        self.upserted_id = None
+
+
+class DeleteResult(_Result):
+    """What `delete_one` and `delete_many` return."""
+
+    _names = ("deleted_count",)
+
+    def __init__(self):
+        self.deleted_count = 0
+
+
+class BulkWriteResult(_Result):
+    """What `bulk_write` returns."""
+
+    _names = ("inserted_count", "matched_count", "modified_count", "deleted_count", "upserted_count", "upserted_ids")
+
+    def __init__(self):
+        self.inserted_count = self.matched_count = self.modified_count = self.deleted_count = self.upserted_count = 0
+        self.upserted_ids = {}
+
+    def inserted(self, key):
+        self.inserted_count += 1
 
 
 def filter_of(q):
@@ -49,8 +98,8 @@ def split(document, name="document"):
     return key, document
 
 
-def _insert(part, key, raw):
-    # Store a new record; returns its key as the user has it.
+def _insert(part, key, raw, then):
+    # Store a new record; `then(key)` is told its key, before.
     if key is None:
         while True:
             key = keys.generated(part.db)
@@ -61,8 +110,8 @@ def _insert(part, key, raw):
     old = part._store.get(stored)
     if old is not None and not (old[0] < 8 and record.expired(old, part._clock)):
         raise DuplicateKeyError("_id: there is a document with %r already" % key)
+    then(key)
     part.write(stored, raw, old)
-    return key
 
 
 class InsertOne:
@@ -73,23 +122,28 @@ class InsertOne:
         self._ttl = check_ttl(ttl)
         self._raw = encode(body, tags, b"\0\0\0\0\0\0" if self._ttl else None, "document")
 
-    def run(self, part):
-        """Do it; returns the key."""
+    def _insert(self, part, then):
         raw = self._raw
         if self._ttl:
             raw = raw[:1] + part._clock.stamp(self._ttl) + raw[7:]
-        return _insert(part, self._key, raw)
+        _insert(part, self._key, raw, then)
+
+    def run(self, part):
+        """Do it; returns the result."""
+        result = InsertOneResult()
+        self._insert(part, lambda key: setattr(result, "inserted_id", key))
+        return result
 
     def add(self, part, out, i):
-        """Do it as number `i` of a batch, and add to its counts."""
-        self.key = self.run(part)
-        out[0] += 1
+        """Do it as number `i` of a batch, and add to its result."""
+        self._insert(part, out.inserted)
 
 
 class _Found:
-    # An operation on what a filter finds. `last`: (stored key, record before, record after) of the last one.
+    # An operation on what a filter finds. `shown(raw before, raw after, stored key)` is called before each change.
 
     many = False
+    shown = None
 
     def __init__(self, filter, sort=None):
         self.q = filter_of(filter)
@@ -99,67 +153,83 @@ class _Found:
         return ()
 
     def steps(self, part):
-        """Do it in bounded steps; returns [matched, modified, upserted key]."""
-        counts = [0, 0, None]
-        self.last = None
+        """Do it in bounded steps; returns the result."""
+        result = self.result()
+        none = True
         for m in self.query.run(part, True, None, self.without(part)):
             if m is not None:
-                self._change(part, m, counts)
+                self._change(part, m, result)
                 count(part.db)
+                none = False
             yield
-        if not counts[0]:
-            self.insert(part, counts)
-        return counts
+        if none:
+            self.insert(part, result)
+        return result
 
     def run(self, part):
-        """Do it at once."""
-        counts = [0, 0, None]
-        self.last = None
+        """Do it at once; returns the result."""
+        result = self.result()
         found = self.query.run(part)
         if self.many:
             found = [m for m in found]
         for m in found:
-            self._change(part, m, counts)
+            self._change(part, m, result)
             if not self.many:
-                break
-        if not counts[0]:
-            self.insert(part, counts)
-        return counts
+                return result
+        if not found or not self.many:
+            self.insert(part, result)
+        return result
 
-    def _change(self, part, m, counts):
-        key, doc, raw = m
-        new = self.changed(key, doc, raw)
-        counts[0] += 1
-        if new is None or new != raw and new != raw.rstrip(b" "):
-            part.write(key, new, raw)
-            counts[1] += 1
-            if new is None:
-                part.db._deletes += 1
-        self.last = key, raw, new
-
-    def insert(self, part, counts):
+    def insert(self, part, result):
         """Nothing was found."""
 
+
+class _Updating(_Found):
+    result = UpdateResult
+
+    def _change(self, part, m, result):
+        key, doc, raw = m
+        new = self.changed(key, doc, raw)
+        if self.shown is not None:
+            self.shown(raw, new, key)
+        if new != raw and new != raw.rstrip(b" "):
+            part.write(key, new, raw)
+            result.modified_count += 1
+        result.matched_count += 1
+
+    def _upsert(self, part, key, raw, result):
+        def then(key):
+            result.upserted_id = key
+            if self.shown is not None:
+                self.shown(None, raw, bound(key, "_id"))
+
+        _insert(part, key, raw, then)
+
     def add(self, part, out, i):
-        """Do it as number `i` of a batch, and add to its counts."""
+        """Do it as number `i` of a batch, and add to its result."""
         n = self.run(part)
-        out[1] += n[0]
-        out[2] += n[1]
-        if n[2] is not None:
-            out[4] += 1
-            out[5][i] = n[2]
+        out.matched_count += n.matched_count
+        out.modified_count += n.modified_count
+        if n.upserted_id is not None:
+            out.upserted_count += 1
+            out.upserted_ids[i] = n.upserted_id
 
 
 class DeleteOne(_Found):
     """Delete the first match."""
 
-    def changed(self, key, doc, raw):
-        """Return the record (bytes) that is to replace one, or None to delete it."""
-        return None
+    result = DeleteResult
+
+    def _change(self, part, m, result):
+        if self.shown is not None:
+            self.shown(m[2], None, m[0])
+        part.write(m[0], None, m[2])
+        result.deleted_count += 1
+        part.db._deletes += 1
 
     def add(self, part, out, i):
-        """Do it as number `i` of a batch, and add to its counts."""
-        out[3] += self.run(part)[0]
+        """Do it as number `i` of a batch, and add to its result."""
+        out.deleted_count += self.run(part).deleted_count
 
 
 class DeleteMany(DeleteOne):
@@ -168,7 +238,7 @@ class DeleteMany(DeleteOne):
     many = True
 
 
-class UpdateOne(_Found):
+class UpdateOne(_Updating):
     """Change the first match by update operators, or with `upsert` insert what the filter says and they make of it."""
 
     def __init__(self, filter, update, upsert=False, array_filters=None, sort=None):
@@ -178,7 +248,7 @@ class UpdateOne(_Found):
             raise ValueError("update: takes operators ($set, ...); replace_one takes a document")
         self._todo = operators.check(update)
         self._places = operators.places(self._todo, self.q, array_filters)
-        self._upsert = upsert
+        self._upserts = upsert
 
     def without(self, part):
         return module("many").untouched(part, self._todo)
@@ -187,16 +257,14 @@ class UpdateOne(_Found):
         doc = operators.of_record(raw, self._todo, keys.shown(key), self._places)
         return encode(doc, None, record.stamp(raw))
 
-    def insert(self, part, counts):
-        if self._upsert:
+    def insert(self, part, result):
+        if self._upserts:
             doc = module("collection.upsert").of_filter(self.q)
             key = doc.pop("_id", None)
             for op, path, x in self._todo:
                 if path == "_id" and key is None:
                     key = x
-            raw = encode(operators.apply(doc, self._todo, key, self._places, True))
-            counts[2] = key = _insert(part, key, raw)
-            self.last = bound(key, "_id"), None, raw
+            self._upsert(part, key, encode(operators.apply(doc, self._todo, key, self._places, True)), result)
 
 
 class UpdateMany(UpdateOne):
@@ -208,7 +276,7 @@ class UpdateMany(UpdateOne):
         super().__init__(filter, update, upsert, array_filters)
 
 
-class ReplaceOne(_Found):
+class ReplaceOne(_Updating):
     """Replace the first match, which keeps its `_id`, its TTL and, unless the replacement has some, its tags."""
 
     def __init__(self, filter, replacement, upsert=False, sort=None):
@@ -218,20 +286,18 @@ class ReplaceOne(_Found):
             if isinstance(name, str) and name.startswith("$"):
                 raise ValueError("replacement: a document, without update operators such as " + name)
         encode(self._body, None, None, "replacement")
-        self._upsert = upsert
+        self._upserts = upsert
 
     def changed(self, key, doc, raw):
         if self._key is not None and self._key != keys.shown(key):
             raise QueryError("replacement: _id is the record's key, which does not change")
         return encode(self._body, None if "_tags" in self._body else doc.get("_tags"), record.stamp(raw))
 
-    def insert(self, part, counts):
-        if self._upsert:
+    def insert(self, part, result):
+        if self._upserts:
             key = module("collection.upsert").of_filter(self.q).get("_id")
             if self._key is not None:
                 if key is not None and key != self._key:
                     raise QueryError("replacement: _id is not that of the filter")
                 key = self._key
-            raw = encode(self._body)
-            counts[2] = key = _insert(part, key, raw)
-            self.last = bound(key, "_id"), None, raw
+            self._upsert(part, key, encode(self._body), result)

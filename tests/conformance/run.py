@@ -184,8 +184,8 @@ def collections():
                     found = list(found)
                 elif method == "distinct":
                     found.sort(key=order.encode)
-                elif isinstance(found, tuple):
-                    found = list(found[:-1])
+                elif hasattr(found, "acknowledged"):
+                    found = [getattr(found, name) for name in found._names]
                     if isinstance(found[-1], dict):
                         found[-1] = {str(k): found[-1][k] for k in found[-1]}
                 expect("error" not in case, case["do"], "did not raise", case.get("error"))
