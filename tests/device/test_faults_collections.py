@@ -48,6 +48,6 @@ faultlab.MANY += ("purge",)
 
 for kind in ("ram", "region"):
     for arm in (faults.interrupt, faults.starve):
-        n = faultlab.run(kind, arm, step=211 if kind == "ram" else 431, calls=CALLS)
-        assert n > 60 // COARSER, n
+        n = faultlab.run(kind, arm, step=503 if kind == "ram" else 1501, calls=CALLS)
+        assert n > 20 // COARSER, n
 print("OK")
