@@ -269,7 +269,10 @@ def drop_steps(part):
 
 
 def reclaim(db):
-    """Remove a little of what was dropped, with the lock held; True if there may be more."""
+    """Remove a little of what was dropped, or of unfinished indexes, with the lock held; True if there may be more."""
+    for part in (db._parts or {}).values():
+        if part._leftover and module("query.index_entries").reclaim(part):
+            return True
     mark = db._store.first(_DROPPED)
     return mark is not None and _remove(db, mark)
 

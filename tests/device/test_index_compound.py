@@ -181,15 +181,14 @@ for spec in ("n", [("n", 1), ("s", -1)], "a.n", "s", [("a.n", 1), ("a.b", 1)], [
         return json.loads(json.dumps(d))  # arrays that are one object would count as one
 
     def fits(docs):
-        # Whether these documents may come to the others.
-        found = {}
+        # Whether these documents may come to the others, one after the other.
         after = model.copy()
-        after.update(docs)
-        for key in after:
-            for row in rows(pairs, after[key]):
-                if row in found:
+        for new in docs:
+            after[new] = docs[new]
+            mine = rows(pairs, docs[new])
+            for key in after:
+                if key != new and any(row in mine for row in rows(pairs, after[key])):
                     return False
-                found[row] = key
         return True
 
     for turn in range(turns // 3):
