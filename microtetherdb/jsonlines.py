@@ -4,12 +4,8 @@ import json
 
 from micropython import const
 
-from .arguments import check_ttl
 from .loading import module
-from .locking import hold
 from .records import keys, record
-from .records.encoder import encode
-from .upkeep import count
 
 _STEP = const(8)  # records between two yields
 _LINE = const(32768)  # characters of a record's text: 8192 bytes of JSON, its key and tags, white space and \u escapes
@@ -70,27 +66,13 @@ def _load(db, stream):
             _refuse(n, e)
         try:
             if "collection" in item:
-                _put(db, item["collection"], item["_id"], data, item.get("ttl"), item.get("tags"))
+                db.collection(item["collection"])._load(item["_id"], data, item.get("ttl"), item.get("tags"))
             else:
                 db.put(key=item["_id"], data=data, ttl=item.get("ttl"), tags=item.get("tags"))
         except (ValueError, TypeError) as e:
             _refuse(n, e)
         n += 1
         yield
-
-
-def _put(db, name, key, data, ttl, tags):
-    parts = module("parts")
-    parts.check_name(name)
-    if not isinstance(data, dict):
-        raise TypeError("data: in a collection a document, not " + type(data).__name__)
-    ttl = check_ttl(ttl)
-    raw = encode(data, tags, db._clock.stamp(ttl) if ttl else None)
-    key = keys.stored(key)
-    with hold(db):
-        part = parts.find(db, name)
-        part.write(key, raw, part._store.get(key))
-        count(db)
 
 
 def _refuse(n, error):

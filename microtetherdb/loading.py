@@ -44,7 +44,6 @@ _FIRST = (
     ("query.unique", "query.compound"),
     ("update.positional", "query.filter update.target"),
     ("collection.collection", "collection query.run changelist parts"),
-    ("collection.upsert", "query.operand update.target"),
     ("collection.writing", "collection query.run update.operators records.encoder arguments upkeep"),
     ("collection.bulk", "parts"),
 )

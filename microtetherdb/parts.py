@@ -10,6 +10,7 @@ from .loading import module
 from .locking import hold
 from .records import keys, record
 from .records.key_range import after
+from .storage.store import Store
 
 _NAMES = b"\0d\0"
 _DROPPED = b"\0d\0\0"
@@ -54,32 +55,15 @@ class Window:
         for item in self._db._store.scan(prefix + (start or b""), end, what, desc):
             yield item[n:] if what else (item[0][n:], item[1])
 
-    def first(self, prefix):
-        """As the store's."""
-        for key in self.scan(prefix, None, 1):
-            return key if key.startswith(prefix) else None
-        return None
+    first = Store.first
 
     def at_once(self, work):
         """As the store's."""
         prefix = self.prefix
         return self._db._store.at_once(lambda tree: work(_Tree(tree, prefix)))
 
-    def commit(self, *args):
-        """As the store's."""
-        self._db._store.commit(*args)
-
-    @property
-    def changed(self):
-        return self._db._store.changed
-
-    @property
-    def ram(self):
-        return self._db._store.ram
-
-    @property
-    def _redo(self):
-        return self._db._store._redo
+    def __getattr__(self, name):
+        return getattr(self._db._store, name)
 
 
 class _Tree:
@@ -128,9 +112,6 @@ class Part:
         self.db = db
         self.name = name
         self.number = number  # 0: nobody has written to it
-        self._lock = db._lock
-        self._timeout = db._timeout
-        self._clock = db._clock
         self._indexes = indexes
         self._expires = _Expiry(self)
         self._store = store
@@ -139,9 +120,8 @@ class Part:
             if number and name is not None:
                 module("query.index_entries").load(self, self._store)
 
-    @property
-    def _open(self):
-        return self.db._open
+    def __getattr__(self, name):
+        return getattr(self.db, name)
 
     @property
     def _expiry(self):

@@ -11,7 +11,10 @@ from ..query.run import count as _count
 from ..records import keys as _keys
 
 _UNIQUE = const(4)  # see index_entries.py
-_STEPS = ("update_many", "delete_many", "count_documents", "distinct", "create_index", "drop_index", "drop")
+# Methods that are one operation, of `collection.writing`; and those in steps, which have an _async form.
+_ONE = {"insert_one": "InsertOne", "update_one": "UpdateOne", "replace_one": "ReplaceOne", "delete_one": "DeleteOne"}
+_MANY = {"update_many": "UpdateMany", "delete_many": "DeleteMany"}
+_STEPS = ("count_documents", "distinct", "create_index", "drop_index", "drop")
 
 
 def _showing(projection, q):
@@ -171,20 +174,13 @@ class Collection:
             module("upkeep").count(self.database)
         return out
 
-    def insert_one(self, document, ttl=None, tags=None):
-        """Insert a document; `ttl` (seconds) and `tags` as for `put`. The caller's document gets no `_id`, unlike with pymongo.
-
-        Returns `InsertOneResult`. Raises `DuplicateKeyError` when there is one with its `_id`, `TypeError`, `ValueError`, `DBFull`.
-        """
-        return self._run(module("collection.writing").InsertOne(document, ttl, tags))
-
     def insert_many(self, documents, ordered=True, ttl=None, tags=None):
         """Insert documents, all or none; returns `InsertManyResult`."""
         w = module("collection.writing")
         if not isinstance(documents, (list, tuple)) or not documents:
             raise TypeError("documents: a list of some")
         some = [w.InsertOne(document, ttl, tags) for document in documents]
-        return self._batch(some, w.InsertManyResult(), "documents")
+        return self._batch(some, "InsertManyResult", "documents")
 
     def bulk_write(self, requests, ordered=True):
         """Run `InsertOne`, `UpdateOne`, `UpdateMany`, `ReplaceOne`, `DeleteOne`, `DeleteMany` in order, all or, with an error, none.
@@ -196,31 +192,14 @@ class Collection:
         for request in requests:
             if not hasattr(request, "add") or not hasattr(request, "run"):
                 raise TypeError("requests: InsertOne, UpdateOne, ..., not " + type(request).__name__)
-        return self._batch(requests, module("collection.writing").BulkWriteResult(), "requests")
+        return self._batch(requests, "BulkWriteResult", "requests")
 
     def _batch(self, requests, result, name):
         bulk = module("collection.bulk")
+        result = module("collection.writing").of_batch(result)
         with hold(self._part):
             module("upkeep").count(self.database, bulk.run(self._part, requests, result, name))
         return result
-
-    def update_one(self, filter, update, upsert=False, array_filters=None, sort=None):
-        """Change the first match by update operators; `upsert`: insert a document when there is none. Returns `UpdateResult`."""
-        return self._run(module("collection.writing").UpdateOne(filter, update, upsert, array_filters, sort))
-
-    def _update_many(self, filter, update, upsert=False, array_filters=None):
-        return module("collection.writing").UpdateMany(filter, update, upsert, array_filters).steps(self._part)
-
-    def replace_one(self, filter, replacement, upsert=False, sort=None):
-        """Replace the first match, which keeps its `_id`, TTL and tags, or with `upsert` insert. Returns `UpdateResult`."""
-        return self._run(module("collection.writing").ReplaceOne(filter, replacement, upsert, sort))
-
-    def delete_one(self, filter):
-        """Delete the first match. Returns `DeleteResult`."""
-        return self._run(module("collection.writing").DeleteOne(filter))
-
-    def _delete_many(self, filter):
-        return module("collection.writing").DeleteMany(filter).steps(self._part)
 
     def find_one_and_update(self, filter, update, projection=None, sort=None, upsert=False, return_document=False, array_filters=None):
         """As `update_one`, but returns the document as it was, or with `ReturnDocument.AFTER` as it is now; None if there is none."""
@@ -250,6 +229,15 @@ class Collection:
         operation.shown = shown
         self._run(operation)
         return out[0]
+
+    def _load(self, key, document, ttl, tags):
+        # As `insert_one`, over what is there.
+        one = module("collection.writing").InsertOne(document, ttl, tags)
+        part = self._part
+        with hold(part):
+            key = _keys.stored(key)
+            part.write(key, one.raw(part), part._store.get(key))
+            module("upkeep").count(self.database)
 
     # TTLs
 
@@ -302,11 +290,17 @@ class Collection:
         return module("parts").drop_steps(self._part)
 
     def __getattr__(self, name):
-        # Methods in steps: at once, or with _async sharing the event loop.
         base = name[:-6] if name.endswith("_async") else name
-        if base not in _STEPS:
+        if name in _ONE:
+            make = getattr(module("collection.writing"), _ONE[name])
+            return lambda *args, **kw: self._run(make(*args, **kw))
+        if base in _MANY:
+            make = getattr(module("collection.writing"), _MANY[base])
+            generator = lambda *args, **kw: make(*args, **kw).steps(self._part)
+        elif base in _STEPS:
+            generator = getattr(self, "_" + base)
+        else:
             raise AttributeError("'Collection' object has no attribute '%s'" % name)
-        generator = getattr(self, "_" + base)
         steps = module("steps")
         run = steps.finish if base is name else steps.share
         return lambda *args, **kw: run(self._part, generator(*args, **kw))

@@ -3,77 +3,42 @@
 `bulk_write` takes the same objects; pymongo has these names.
 """
 
+from collections import OrderedDict
+
 from ..arguments import check_ttl
 from ..errors import DuplicateKeyError, QueryError
 from ..loading import module
 from ..query.filter import parsed
-from ..query.operand import is_operators
+from ..query.operand import is_operators, is_regex
+from ..query.path import fields
 from ..query.run import Query
 from ..records import keys, record
 from ..records.encoder import encode
 from ..records.key_range import bound
 from ..update import operators
+from ..update.target import copy, no_conflict
 from ..upkeep import count
 
 
-class _Result:
-    # Made before the change, which nothing that may fail comes after.
+class Result:
+    """What a change returns, with pymongo's names. It is made before the change: nothing that may fail comes after that."""
 
     acknowledged = True
 
+    def __init__(self, name, **counts):
+        self._name = name
+        for name in counts:
+            setattr(self, name, counts[name])
+
     def __repr__(self):
-        return "%s(%s)" % (self.__class__.__name__, ", ".join("%s=%r" % (name, getattr(self, name)) for name in self._names))
+        return "%s(%s)" % (self._name, ", ".join("%s=%r" % pair for pair in sorted(self.__dict__.items()) if pair[0] != "_name"))
 
 
-class InsertOneResult(_Result):
-    """What `insert_one` returns."""
-
-    _names = ("inserted_id",)
-    inserted_id = None
-
-
-class InsertManyResult(_Result):
-    """What `insert_many` returns."""
-
-    _names = ("inserted_ids",)
-
-    def __init__(self):
-        self.inserted_ids = []
-
-    def inserted(self, key):
-        self.inserted_ids.append(key)
-
-
-class UpdateResult(_Result):
-    """What `update_one`, `update_many` and `replace_one` return."""
-
-    _names = ("matched_count", "modified_count", "upserted_id")
-
-    def __init__(self):
-        self.matched_count = self.modified_count = 0
-        self.upserted_id = None
-
-
-class DeleteResult(_Result):
-    """What `delete_one` and `delete_many` return."""
-
-    _names = ("deleted_count",)
-
-    def __init__(self):
-        self.deleted_count = 0
-
-
-class BulkWriteResult(_Result):
-    """What `bulk_write` returns."""
-
-    _names = ("inserted_count", "matched_count", "modified_count", "deleted_count", "upserted_count", "upserted_ids")
-
-    def __init__(self):
-        self.inserted_count = self.matched_count = self.modified_count = self.deleted_count = self.upserted_count = 0
-        self.upserted_ids = {}
-
-    def inserted(self, key):
-        self.inserted_count += 1
+def of_batch(name):
+    """Return the result of a batch."""
+    return Result(
+        name, inserted_ids=[], inserted_count=0, matched_count=0, modified_count=0, deleted_count=0, upserted_count=0, upserted_ids={}
+    )
 
 
 def filter_of(q):
@@ -89,23 +54,24 @@ def split(document, name="document"):
         raise TypeError("%s: dict, not %s" % (name, type(document).__name__))
     if "_id" not in document:
         return None, document
-    key = document["_id"]
+    document = document.copy()
+    return _checked(document.pop("_id")), document
+
+
+def _checked(key):
     if not isinstance(key, str):
         raise TypeError("_id: str, not " + type(key).__name__)
     keys.stored(key)
-    document = document.copy()
-    del document["_id"]
-    return key, document
+    return key
 
 
 def _insert(part, key, raw, then):
     # Store a new record; `then(key)` is told its key, before.
-    if key is None:
-        while True:
-            key = keys.generated(part.db)
-            if part._store.get(key) is None:
-                break
+    while key is None:
+        key = keys.generated(part.db)
+        if part._store.get(key) is not None:
             part.db._keys_made = 0xFFFFFF  # load() has put such keys into the collection: on to the next session
+            key = None
     stored = keys.stored(key)
     old = part._store.get(stored)
     if old is not None and not (old[0] < 8 and record.expired(old, part._clock)):
@@ -118,25 +84,25 @@ class InsertOne:
     """Insert a document; its key is its `_id`, or a generated one. `ttl` and `tags` as for `put`."""
 
     def __init__(self, document, ttl=None, tags=None):
-        self._key, body = split(document)
+        self.key, body = split(document)
         self._ttl = check_ttl(ttl)
-        self._raw = encode(body, tags, b"\0\0\0\0\0\0" if self._ttl else None, "document")
+        self._raw = encode(body, tags, bytes(6) if self._ttl else None, "document")
 
-    def _insert(self, part, then):
+    def raw(self, part):
+        """Return the record, stamped now."""
         raw = self._raw
-        if self._ttl:
-            raw = raw[:1] + part._clock.stamp(self._ttl) + raw[7:]
-        _insert(part, self._key, raw, then)
+        return raw[:1] + part._clock.stamp(self._ttl) + raw[7:] if self._ttl else raw
 
     def run(self, part):
         """Do it; returns the result."""
-        result = InsertOneResult()
-        self._insert(part, lambda key: setattr(result, "inserted_id", key))
+        result = Result("InsertOneResult", inserted_id=None)
+        _insert(part, self.key, self.raw(part), lambda key: setattr(result, "inserted_id", key))
         return result
 
     def add(self, part, out, i):
         """Do it as number `i` of a batch, and add to its result."""
-        self._insert(part, out.inserted)
+        _insert(part, self.key, self.raw(part), out.inserted_ids.append)
+        out.inserted_count += 1
 
 
 class _Found:
@@ -149,16 +115,16 @@ class _Found:
         self.q = filter_of(filter)
         self.query = Query(self.q, sort, 0, 0 if self.many else 1)
 
-    def without(self, part):
-        return ()
+    def result(self):
+        return Result("UpdateResult", matched_count=0, modified_count=0, upserted_id=None)
 
     def steps(self, part):
         """Do it in bounded steps; returns the result."""
         result = self.result()
         none = True
-        for m in self.query.run(part, True, None, self.without(part)):
+        for m in self.query.run(part, True, None, module("many").untouched(part, self.todo) if self.todo else ()):
             if m is not None:
-                self._change(part, m, result)
+                self.change(part, m, result)
                 count(part.db)
                 none = False
             yield
@@ -169,25 +135,14 @@ class _Found:
     def run(self, part):
         """Do it at once; returns the result."""
         result = self.result()
-        found = self.query.run(part)
-        if self.many:
-            found = [m for m in found]
+        found = list(self.query.run(part))
         for m in found:
-            self._change(part, m, result)
-            if not self.many:
-                return result
-        if not found or not self.many:
+            self.change(part, m, result)
+        if not found:
             self.insert(part, result)
         return result
 
-    def insert(self, part, result):
-        """Nothing was found."""
-
-
-class _Updating(_Found):
-    result = UpdateResult
-
-    def _change(self, part, m, result):
+    def change(self, part, m, result):
         key, doc, raw = m
         new = self.changed(key, doc, raw)
         if self.shown is not None:
@@ -197,13 +152,17 @@ class _Updating(_Found):
             result.modified_count += 1
         result.matched_count += 1
 
-    def _upsert(self, part, key, raw, result):
-        def then(key):
-            result.upserted_id = key
-            if self.shown is not None:
-                self.shown(None, raw, bound(key, "_id"))
+    def insert(self, part, result):
+        """Nothing was found."""
+        if self.upserts:
+            key, raw = self.made(_equalities(self.q))
 
-        _insert(part, key, raw, then)
+            def then(key):
+                result.upserted_id = key
+                if self.shown is not None:
+                    self.shown(None, raw, bound(key, "_id"))
+
+            _insert(part, key, raw, then)
 
     def add(self, part, out, i):
         """Do it as number `i` of a batch, and add to its result."""
@@ -218,9 +177,12 @@ class _Updating(_Found):
 class DeleteOne(_Found):
     """Delete the first match."""
 
-    result = DeleteResult
+    todo = upserts = None
 
-    def _change(self, part, m, result):
+    def result(self):
+        return Result("DeleteResult", deleted_count=0)
+
+    def change(self, part, m, result):
         if self.shown is not None:
             self.shown(m[2], None, m[0])
         part.write(m[0], None, m[2])
@@ -238,7 +200,7 @@ class DeleteMany(DeleteOne):
     many = True
 
 
-class UpdateOne(_Updating):
+class UpdateOne(_Found):
     """Change the first match by update operators, or with `upsert` insert what the filter says and they make of it."""
 
     def __init__(self, filter, update, upsert=False, array_filters=None, sort=None):
@@ -246,25 +208,19 @@ class UpdateOne(_Updating):
         update = operators.parsed(update)
         if not update or not is_operators(update):
             raise ValueError("update: takes operators ($set, ...); replace_one takes a document")
-        self._todo = operators.check(update)
-        self._places = operators.places(self._todo, self.q, array_filters)
-        self._upserts = upsert
-
-    def without(self, part):
-        return module("many").untouched(part, self._todo)
+        self.todo = operators.check(update)
+        self._places = operators.places(self.todo, self.q, array_filters)
+        self.upserts = upsert
 
     def changed(self, key, doc, raw):
-        doc = operators.of_record(raw, self._todo, keys.shown(key), self._places)
-        return encode(doc, None, record.stamp(raw))
+        return encode(operators.of_record(raw, self.todo, keys.shown(key), self._places), None, record.stamp(raw))
 
-    def insert(self, part, result):
-        if self._upserts:
-            doc = module("collection.upsert").of_filter(self.q)
-            key = doc.pop("_id", None)
-            for op, path, x in self._todo:
-                if path == "_id" and key is None:
-                    key = x
-            self._upsert(part, key, encode(operators.apply(doc, self._todo, key, self._places, True)), result)
+    def made(self, doc):
+        key = doc.pop("_id", None)
+        for op, path, x in self.todo:
+            if path == "_id" and key is None:
+                key = _checked(x)
+        return key, encode(operators.apply(doc, self.todo, key, self._places, True))
 
 
 class UpdateMany(UpdateOne):
@@ -272,32 +228,64 @@ class UpdateMany(UpdateOne):
 
     many = True
 
-    def __init__(self, filter, update, upsert=False, array_filters=None):
-        super().__init__(filter, update, upsert, array_filters)
 
-
-class ReplaceOne(_Updating):
+class ReplaceOne(_Found):
     """Replace the first match, which keeps its `_id`, its TTL and, unless the replacement has some, its tags."""
+
+    todo = None
 
     def __init__(self, filter, replacement, upsert=False, sort=None):
         super().__init__(filter, sort)
-        self._key, self._body = split(replacement, "replacement")
+        self.key, self._body = split(replacement, "replacement")
         for name in self._body:
             if isinstance(name, str) and name.startswith("$"):
                 raise ValueError("replacement: a document, without update operators such as " + name)
-        encode(self._body, None, None, "replacement")
-        self._upserts = upsert
+        self._raw = encode(self._body, None, None, "replacement")
+        self.upserts = upsert
+
+    def _same(self, key):
+        if self.key is not None and self.key != key:
+            raise QueryError("replacement: _id is the record's key, which does not change")
 
     def changed(self, key, doc, raw):
-        if self._key is not None and self._key != keys.shown(key):
-            raise QueryError("replacement: _id is the record's key, which does not change")
+        self._same(keys.shown(key))
         return encode(self._body, None if "_tags" in self._body else doc.get("_tags"), record.stamp(raw))
 
-    def insert(self, part, result):
-        if self._upserts:
-            key = module("collection.upsert").of_filter(self.q).get("_id")
-            if self._key is not None:
-                if key is not None and key != self._key:
-                    raise QueryError("replacement: _id is not that of the filter")
-                key = self._key
-            self._upsert(part, key, encode(self._body), result)
+    def made(self, doc):
+        key = doc.get("_id", self.key)
+        self._same(key)
+        return key, self._raw
+
+
+def _equalities(q):
+    # The document that an upsert begins with: the fields that its filter says are equal to a value.
+    found = []
+    _collect(q, found)
+    no_conflict([path for path, _ in found])
+    doc = OrderedDict()
+    for path, x in found:
+        here = doc
+        parts = fields(path, "upsert")
+        for step in parts[:-1]:
+            here = here.setdefault(step, OrderedDict())
+        here[parts[-1]] = copy(x)
+    _checked(doc.get("_id", "0"))
+    return doc
+
+
+def _collect(q, out):
+    for name in q:
+        x = q[name]
+        if name == "$and" or name == "$or" and len(x) == 1:
+            for some in x:
+                _collect(some, out)
+        elif not name.startswith("$"):
+            if isinstance(x, dict) and is_operators(x):
+                if "$eq" in x:
+                    out.append((name, x["$eq"]))
+                elif len(x.get("$all", ())) == 1:
+                    x = x["$all"][0]
+                    if not is_regex(x) and not (isinstance(x, dict) and is_operators(x)):
+                        out.append((name, x))
+            elif not is_regex(x):
+                out.append((name, x))

@@ -157,6 +157,13 @@ def updates():
             expect(same(db["000"], case.get("is", case["doc"])), case["u"], "in a database gives", db["000"])
 
 
+RESULTS = {
+    "InsertOneResult": ("inserted_id",), "InsertManyResult": ("inserted_ids",), "DeleteResult": ("deleted_count",),
+    "UpdateResult": ("matched_count", "modified_count", "upserted_id"),
+    "BulkWriteResult": ("inserted_count", "matched_count", "modified_count", "deleted_count", "upserted_count", "upserted_ids"),
+}  # fmt: skip
+
+
 def collections():
     # Each case with and without an index, which must not change a result.
     import microtetherdb.collection as requests
@@ -185,7 +192,7 @@ def collections():
                 elif method == "distinct":
                     found.sort(key=order.encode)
                 elif hasattr(found, "acknowledged"):
-                    found = [getattr(found, name) for name in found._names]
+                    found = [getattr(found, name) for name in RESULTS[found._name]]
                     if isinstance(found[-1], dict):
                         found[-1] = {str(k): found[-1][k] for k in found[-1]}
                 expect("error" not in case, case["do"], "did not raise", case.get("error"))
