@@ -41,7 +41,6 @@ _FIRST = (
     ("query.array_fields", "query.filter"),
     ("query.position", "query.filter"),
     ("query.distinct", "query.run"),
-    ("query.unique", "query.compound"),
     ("update.positional", "query.filter update.target"),
     ("collection.collection", "collection query.run changelist parts"),
     ("collection.writing", "collection query.run update.operators records.encoder arguments upkeep"),

@@ -24,10 +24,8 @@ def compile(fields, q):
         if isinstance(path, str) and path.endswith(".$"):
             path = path[:-2]
             parts = _fields(path, "fields")
-            if kind(x) not in (2, 8) or not x:
-                raise QueryError("fields: %s.$ is 1" % path)
-            if only:
-                raise QueryError("fields: %s.$ beside another $ or $elemMatch" % path)
+            if only or kind(x) not in (2, 8) or not x:
+                raise QueryError("fields: %s.$: 1, and neither beside another nor $elemMatch" % path)
             positional = True
             cut = _first(q, parts)
             only.append(path)
@@ -42,18 +40,16 @@ def compile(fields, q):
         elif len(x) == 1 and "$elemMatch" in x:
             parts = _fields(path, "fields")
             if len(parts) > 1:
-                bad("$elemMatch", "in fields takes no dotted path: " + path)
+                bad("$elemMatch", "in fields takes no dotted path")
             if positional:
-                raise QueryError("fields: %s: $elemMatch beside $" % path)
+                raise QueryError("fields: $elemMatch beside $")
             cut = _matching(x)
             only.append(path)
         else:
-            for op in x:
-                raise QueryError("fields: %s: %s is not supported; there are $slice, $elemMatch and path.$" % (path, op))
-            raise QueryError("fields: %s is 1 or 0, not {}" % path)
+            raise QueryError("fields: %s: not supported: %r" % (path, x))
         cuts.append((path, parts, cut))
     if include is False and only:
-        raise QueryError("fields: %s beside paths that are 0" % only[0])
+        raise QueryError("fields: $ and $elemMatch beside paths that are 0")
     paths = [c[0] for c in cuts] + list(plain)
     for i, path in enumerate(paths[: len(cuts)]):
         for other in paths[i + 1 :]:
@@ -88,26 +84,15 @@ def _cut(v, parts, i, cut, doc):
     return v
 
 
-def _whole(x, name):
-    if kind(x) != 2 or x - x != 0 or x != int(x):
-        bad("$slice", name + " is a whole number")
-    return int(x)
-
-
 def _slice(x):
-    if isinstance(x, (list, tuple)):
-        if len(x) != 2:
-            bad("$slice", "takes a number, or [skip, limit]")
-        skip = _whole(x[0], "skip")
-        n = _whole(x[1], "limit")
-        if n <= 0:
-            bad("$slice", "limit is above 0")
-    else:
-        n = _whole(x, "operand")
-        skip = 0
-        if n < 0:
-            skip = n
-            n = -n
+    some = x if isinstance(x, (list, tuple)) else (0, x)
+    if len(some) != 2 or any(kind(v) != 2 or v - v != 0 or v != int(v) for v in some) or some is x and x[1] <= 0:
+        bad("$slice", "takes a whole number, or [skip, limit above 0]")
+    skip = int(some[0])
+    n = int(some[1])
+    if n < 0:
+        skip = n
+        n = -n
 
     def cut(v, doc):
         if not isinstance(v, list):

@@ -1,4 +1,4 @@
-"""Indexes on several paths: their entries, and what a filter and a sort can use of them.
+"""Indexes on several paths: their entries, what a filter and a sort can use of them; and what is unique in an index.
 
 A code is the encoded values one behind the other, each the complement of its bytes where the order is descending; what is
 longer than 56 bytes is cut, and the record is looked at. Paths that lead into one array have an entry for each element, as
@@ -7,8 +7,9 @@ sort keys have.
 
 from micropython import const
 
-from ..errors import QueryError
+from ..errors import DuplicateKeyError, QueryError
 from ..loading import module
+from ..records import record
 from ..records.key_range import after
 from .value_order import encode, kind
 
@@ -16,6 +17,7 @@ _MULTI = const(1)  # see index_entries.py
 _SHORT = const(2)
 _MAX = const(56)  # bytes of a code
 _POINTS = const(64)  # combinations of values that are looked up
+_FEW = const(20)  # changes that are looked through each time
 
 _LOW = {2: b"\x20", 3: b"\x30", 8: b"\x50"}
 _HIGH = {2: b"\x23", 3: b"\x31", 8: b"\x52"}
@@ -163,3 +165,73 @@ def candidate(index, sargs, order):
     else:
         return None
     return cost, ranges, used, exact, single and fixed == len(index.spec), ordered, upside
+
+
+# Unique indexes
+
+
+def check(db, index, key, codes, doc, out, document_of):
+    """Raise `DuplicateKeyError` when a record but `key` has one of `codes`, in the tree or in the change list `out`, and not expired.
+
+    `document_of(raw)`: the document of a record.
+    """
+    pending, gone = _pending(index, out)
+    for code in codes:
+        head = index.prefix + code
+        for other in list(pending.get(head, ())):
+            if other != key and _same(db, index, other, doc, out, document_of):
+                _duplicate(index, doc)
+        n = len(head)
+        for entry in db._store.scan(head, after(head), 1):
+            if entry[n:] != key and entry not in gone and _same(db, index, entry[n:], doc, out, document_of):
+                _duplicate(index, doc)
+
+
+def _duplicate(index, doc):
+    raise DuplicateKeyError("unique index %s: another record has the same value" % index.name())
+
+
+def _pending(index, out):
+    # What a change list does to the index: ({head: [user keys]}, entries removed). It grows; what is new of it is taken in.
+    state = index.pending
+    if state is None or state[0] is not out:
+        state = [out, 0, {}, set()]
+        if len(out) > _FEW:  # a batch
+            index.pending = state
+    _, at, added, gone = state
+    prefix = index.prefix
+    for k in range(at, len(out)):
+        entry, head = out[k]
+        if not entry.startswith(prefix):
+            continue
+        if head is None:
+            gone.add(entry)
+            for some in added:
+                if entry.startswith(some) and entry[len(some) :] in added[some]:
+                    added[some].remove(entry[len(some) :])
+        else:
+            gone.discard(entry)
+            added.setdefault(entry[: head[0]], []).append(entry[head[0] :])
+    state[1] = len(out)
+    return added, gone
+
+
+def _same(db, index, other, doc, out, document_of):
+    # Whether the other record is there, and equal where the index has only the beginning of a value.
+    raw = None
+    for k in range(len(out) - 1, -1, -1):
+        if out[k][0] == other:
+            raw = out[k][1]
+            break
+    else:
+        raw = db._store.get(other)
+    if raw is None or raw[0] < 8 and record.expired(raw, db._clock):
+        return False
+    if not index.flags & _SHORT:
+        return True
+    spec = index.spec or [(index.path, False)]
+    mine = rows(spec, doc)
+    for row in rows(spec, document_of(raw)):
+        if row in mine:
+            return True
+    return False

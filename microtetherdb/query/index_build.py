@@ -36,15 +36,17 @@ def _catalogued(path):
     names = [".".join(parts) for parts, _ in spec]
     for name in names:
         _check_path(name)
-        if len(names) > 1 and ("\0" in name or any(step.isdigit() for step in name.split("."))):
-            raise QueryError("index: no numbers of elements in paths of an index on several: " + name)
     if len(names) == 1:
         return names[0], 0
-    if len(set(names)) < len(names) or len(names) > _PATHS:
-        raise QueryError("index: up to %d different paths" % _PATHS)
     path = "\0".join(("-" if spec[i][1] else "+") + names[i] for i in range(len(names)))
-    if len(path.encode()) > _ALL_PATHS:
-        raise QueryError("index: the paths together have at most %d bytes" % _ALL_PATHS)
+    steps = path.replace("\0", ".").replace("+", "").replace("-", "").split(".")
+    if (
+        len(set(names)) < len(names)
+        or path.count("\0") >= min(len(names), _PATHS)
+        or len(path.encode()) > _ALL_PATHS
+        or any(s.isdigit() for s in steps)
+    ):
+        raise QueryError("index: up to %d different paths, together %d bytes, without numbers of elements" % (_PATHS, _ALL_PATHS))
     return path, COMPOUND
 
 

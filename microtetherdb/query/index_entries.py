@@ -46,7 +46,7 @@ class Index:
     stored = None  # the flags of the catalogue, if known
     noted = None  # (change list, flags that it stores)
     spec = None  # of several paths: [(path, descending)]
-    pending = None  # see unique.py
+    pending = None  # see compound.py
 
     def __init__(self, path, number, flags, ready):
         self.path = path
@@ -251,8 +251,8 @@ def changes(db, key, old_raw, new_raw, out):
 
 
 def check_unique(db, index, key, codes, doc, out):
-    """Raise `DuplicateKeyError` when another record has one of `codes`, see unique.py."""
-    module("query.unique").check(db, index, key, codes, doc, out, document)
+    """Raise `DuplicateKeyError` when another record has one of `codes`, see compound.py."""
+    module("query.compound").check(db, index, key, codes, doc, out, document)
 
 
 def _note(index, db, out):

@@ -7,8 +7,7 @@ _MEMBERS = 1000  # of an array given to $in, $nin, $all
 
 # Operators that MongoDB has besides: a text, as it is one object in flash.
 _MONGODBS = (
-    "where text jsonSchema near nearSphere geoWithin geoIntersects box center centerSphere geometry maxDistance minDistance polygon"
-    " bitsAllSet bitsAnySet bitsAllClear bitsAnyClear sampleRate rand meta alwaysTrue alwaysFalse lookup expr"
+    "where text jsonSchema near nearSphere geoWithin geoIntersects bitsAllSet bitsAnySet bitsAllClear bitsAnyClear sampleRate lookup expr"
 )
 
 

@@ -63,13 +63,9 @@ def check(changes):
 
 def places(changes, q=None, array_filters=None):
     """Return what `$` and `$[name]` in checked changes mean (`positional.Places`), None where there are none. Raises `QueryError`."""
-    if array_filters is None:
-        for change in changes:
-            if ".$" in change[1]:
-                break
-        else:
-            return None
-    return module("update.positional").Places(q, array_filters, changes)
+    if array_filters is None and not any(".$" in path for _, path, _ in changes):
+        return None
+    return module("update.positional").Places(q, () if array_filters is None else array_filters, changes)
 
 
 def _add(op, path, x, out):
@@ -127,10 +123,8 @@ def apply(doc, changes, key=None, places=None, inserted=False):
             changes = check_changes(changes)
         if not isinstance(doc, dict):
             raise QueryError("update: the stored value is not a document")
-        for change in changes:
-            if ".$" in change[1]:
-                changes = module("update.positional").concrete(doc, changes, places)
-                break
+        if places is not None or any(".$" in path for _, path, _ in changes):
+            changes = module("update.positional").concrete(doc, changes, places)
         doc = copy(doc)
         for op, path, x in changes:
             if path == "_id":

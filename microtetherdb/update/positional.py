@@ -27,22 +27,18 @@ class Places:
     `todo`: the checked changes, which must use each name. Raises `QueryError`, `TypeError`.
     """
 
-    def __init__(self, q=None, array_filters=None, todo=()):
+    def __init__(self, q=None, array_filters=(), todo=()):
         self._q = q
         self._tests = {}
         self._position = None
-        if array_filters is not None and not isinstance(array_filters, (list, tuple)):
+        if not isinstance(array_filters, (list, tuple)):
             raise TypeError("array_filters: list of filters, not " + type(array_filters).__name__)
-        for f in array_filters or ():
+        for f in array_filters:
             names = set()
             _names(f, names)
-            if len(names) != 1:
-                raise QueryError("array_filters: each is for one name, not %d" % len(names))
-            name = names.pop()
-            if not name or not "a" <= name[0] <= "z" or not _alphanumeric(name):
-                raise QueryError("array_filters: %s: a name begins with a small letter and has letters and digits" % name)
-            if name in self._tests:
-                raise QueryError("array_filters: two filters for " + name)
+            name = names.pop() if len(names) == 1 else ""
+            if not _is_name(name) or name in self._tests:
+                raise QueryError("array_filters: one filter for each name, which is of letters and digits and begins with a small one")
             c = module("query.filter").Filter({})
             self._tests[name] = conjunction(c.tests(f, False, False))
         used = set()
@@ -55,12 +51,8 @@ class Places:
                         self._position = module("query.position").Position(q)
                 elif step.startswith("$[") and len(step) > 3:
                     used.add(step[2:-1])
-        for name in used:
-            if name not in self._tests:
-                raise QueryError("array_filters: no filter for $[%s]" % name)
-        for name in self._tests:
-            if name not in used:
-                raise QueryError("array_filters: $[%s] is not used in the update" % name)
+        for name in used ^ set(self._tests):
+            raise QueryError("array_filters: $[%s] is not in the update, or has no filter" % name)
 
     def of(self, doc, step, array, before, op, path):
         """Return the numbers of the elements that a step means. `before`: the steps to the array."""
@@ -73,11 +65,8 @@ class Places:
         return [i for i in range(len(array)) if test({name: array[i]})]
 
 
-def _alphanumeric(name):
-    for c in name:
-        if not ("a" <= c <= "z" or "A" <= c <= "Z" or "0" <= c <= "9"):
-            return False
-    return True
+def _is_name(name):
+    return "a" <= name[:1] <= "z" and all(c.isalpha() and c < "{" or c.isdigit() for c in name)
 
 
 def _names(f, out):
