@@ -65,6 +65,6 @@ def cleanup_steps(db):
             yield
     while db._expiry is not None and db._expiry.sweep(db._store):
         yield
-    while (db._leftover or db._parts) and reclaim(db):
+    while db._leftover and reclaim(db):
         yield
     return n

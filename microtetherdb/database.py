@@ -205,4 +205,3 @@ class MicroTetherDB:
     _session = None  # first part of generated keys
     _counted = None  # (number of records, the store's count of changes then)
     _moves = None  # of records in indexes, while queries walk through them
-    _parts = None  # {name: part} of the collections that were asked for

@@ -169,8 +169,6 @@ class Part:
                 begin_expiry(self.db)
                 self.db._linked = True
         write(self, key, raw, old)
-        if self._leftover:
-            module("query.index_entries").reclaim(self)
 
     def records(self):
         """Return the number of records, those that have expired and are not removed yet too."""
@@ -198,18 +196,21 @@ def check_name(name):
 
 def find(db, name):
     """Return the `Part` of a collection, always the same one, with the lock held."""
-    if db._parts is None:
-        db._parts = {}
+    parts = known(db)
+    if parts is None:  # an attribute of the class would cost RAM in every program
+        parts = db._parts = {}
         if db._store.first(_DROPPED) is not None:
             db._leftover = True
-    part = db._parts.get(name)
+    part = parts.get(name)
     if part is None:
         number = db._store.get(_NAMES + name.encode())
-        part = Part(db, name, number[0] if number else 0)
-        parts = db._parts.copy()
-        parts[name] = part
-        db._parts = parts
+        part = parts[name] = Part(db, name, number[0] if number else 0)
     return part
+
+
+def known(db):
+    """Return {name: part} of the collections that were asked for, or None."""
+    return getattr(db, "_parts", None)
 
 
 def every(db):
@@ -250,7 +251,7 @@ def drop_steps(part):
 
 def reclaim(db):
     """Remove a little of what was dropped, or of unfinished indexes, with the lock held; True if there may be more."""
-    for part in (db._parts or {}).values():
+    for part in (known(db) or {}).values():
         if part._leftover and module("query.index_entries").reclaim(part):
             return True
     mark = db._store.first(_DROPPED)

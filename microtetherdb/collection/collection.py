@@ -265,7 +265,7 @@ class Collection:
         for option in options:
             raise QueryError("create_index: %s is not supported" % option)
         self._part.make()
-        name = yield from module("query.index_build").create_index_steps(self._part, keys, unique)
+        name = yield from self._building(module("query.index_build").create_index_steps(self._part, keys, unique))
         return _name(self._part._indexes[name]) if name in self._part._indexes else name
 
     def _drop_index(self, index_or_name):
@@ -273,7 +273,15 @@ class Collection:
             if index_or_name == _name(index):
                 index_or_name = index.path if index.spec is None else index.name()
                 break
-        return module("query.index_build").drop_index_steps(self._part, index_or_name)
+        return self._building(module("query.index_build").drop_index_steps(self._part, index_or_name))
+
+    def _building(self, steps):
+        try:
+            out = yield from steps
+        finally:
+            if self._part._leftover:
+                self.database._leftover = True  # so that what is left of it is removed
+        return out
 
     def index_information(self):
         """Return {name: {"key": [(path, 1 or -1)], ...}} of the indexes, with `"unique": True` where that is so; tags, always indexed, are not in it."""

@@ -192,4 +192,6 @@ def parsed(q):
 
 def compile(q):
     """Return the `Filter` of a query: a dict, an OrderedDict, or its JSON text (then order of fields counts)."""
-    return q if isinstance(q, Filter) else Filter(parsed(q))
+    if isinstance(q, Filter):
+        return q
+    return Filter(q if q.__class__ is dict else parsed(q))

@@ -128,28 +128,35 @@ def choose(db, f, order, without=()):
     indexes = [i for i in (db._indexes or {}).values() if i.ready]
     indexes.append(_index.TAGS)
     sargs = f.sargs
-    best = by_order = None
+    best = by_order = chosen = None
     for index in indexes:
         if index.path in without:
             continue
         if index.spec is not None:
             c = module("query.compound").candidate(index, sargs, order)
         else:
-            c = _candidate(index, sargs) if sargs else None
-            ordered = order is not None and len(order) == 1 and index.parts == order[0][0] and not index.flags & 3
-            if ordered:
+            if order is not None and len(order) == 1 and index.parts == order[0][0] and not index.flags & 3:
                 by_order = index
-            if c is not None:
-                c += (c[0] <= 1, ordered, ordered and order[0][1])
-        if c is not None and (best is None or c[0] < best[1][0] or c[0] == best[1][0] and c[5]):
-            best = index, c
-    if by_order is not None and (best is None or best[1][0] == 1000):
-        best = by_order, (0, [(by_order.prefix, after(by_order.prefix))], 0, not f.fields, False, True, order[0][1])
+            c = _candidate(index, sargs) if sargs else None
+        if c is not None and (best is None or c[0] < best[0] or c[0] == best[0] and (index is by_order or len(c) > 4 and c[5])):
+            best = c
+            chosen = index
+    if by_order is not None and (best is None or best[0] == 1000):
+        best = 2, [(by_order.prefix, after(by_order.prefix))], 0, not f.fields
+        chosen = by_order
     if best is not None:
-        plan.index, (_, plan.ranges, used, exact, plan.single, plan.ordered, plan.descending) = best
-        plan.exact = exact and used == len(sargs) and not f.rest
-        for p in plan.index.parts:
-            if p.isdigit() and used:
-                plan.exact = False
-        plan.once = plan.single or not plan.index.flags & _index.MULTI
+        plan.index = chosen
+        plan.ranges = best[1]
+        plan.exact = best[3] and best[2] == len(sargs) and not f.rest
+        if chosen.spec is not None:
+            plan.single, plan.ordered, plan.descending = best[4:]
+        else:
+            plan.single = best[0] <= 1
+            for p in chosen.parts:
+                if p.isdigit() and best[2]:
+                    plan.exact = False
+            if chosen is by_order:
+                plan.ordered = True
+                plan.descending = order[0][1]
+        plan.once = plan.single or not chosen.flags & _index.MULTI
     return plan

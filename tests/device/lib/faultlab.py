@@ -98,7 +98,7 @@ def sound(db, medium, before, after, many, where):
     )
     n = sum(key[0] != "/" for key in found)
     assert len(db) == n, "%s: %d records counted, %d there" % (where, len(db), n)
-    for part in (db._parts or {}).values():
+    for part in getattr(db, "_parts", {}).values():
         for index in (part._indexes or {}).values():
             assert index.ready and not index.builders, "%s: the index on %s of a collection is being built" % (where, index.path)
     report = db.check()
