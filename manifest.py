@@ -42,8 +42,8 @@ package("microtetherdb", files=[name for name in files if is_code(name)], opt=op
 # MicroPython enters the full name of each module that it loads in its table of names, in RAM (1.1 KB), unless the firmware
 # has it there: this module, which nobody loads, brings them along. Of rarely loaded ones they stay out: 40 bytes of flash each.
 rare = (
-    "backup", "check", "collection/bulk", "jsonlines", "ota/", "query/array_fields", "query/distinct", "query/explain",
-    "query/position", "stats", "update/positional", "update/special",
+    "backup", "check", "collection/bulk", "jsonlines", "ota/", "query/array_fields", "query/explain", "stats",
+    "update/positional",
 )  # fmt: skip
 names = os.path.join("build", "manifest")
 os.makedirs(os.path.join(names, "microtetherdb"), exist_ok=True)

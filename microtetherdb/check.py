@@ -19,7 +19,7 @@ def check_steps(db):
     """
     report = {"ok": True, "problems": [], "found": 0, "pages": 0, "records": 0, "expiries": 0, "entries": 0}
     todo = [(part, db) for part in (_pages, _keys, _records, _expiries, _entries)]
-    if db._store.first(keys.COLLECTIONS) is not None:
+    if db._store.first(b"\0d") is not None:
         for collection in module("parts").every(db):
             todo += ((_records, collection), (_entries, collection))
     for part, of in todo:

@@ -3,7 +3,6 @@
 from .flushing import commit, flush_due
 from .loading import module
 from .records import record
-from .records.keys import COLLECTIONS
 
 
 def expire(db, limit, flush=True):
@@ -43,7 +42,7 @@ def expire(db, limit, flush=True):
 
 def reclaim(db):
     """Remove a little of what a dropped or unfinished index, or a dropped collection, left; with the lock held; True if there may be more."""
-    if db._store.first(COLLECTIONS) is not None and module("parts").reclaim(db):
+    if db._store.first(b"\0d") is not None and module("parts").reclaim(db):
         return True
     return module("query.index_entries").reclaim(db)
 

@@ -27,7 +27,7 @@ def _lines(db, more=""):
         if stamp is not None:
             text = '%s,"ttl":%.3f' % (text, clock.left(stamp))
         yield '{"_id":%s%s,"data":%s}\n' % (key, more, text)
-    if not more and db._store.first(keys.COLLECTIONS) is not None:
+    if not more and db._store.first(b"\0d") is not None:
         for part in module("parts").every(db):
             yield from _lines(part, ',"collection":' + json.dumps(part.name))
 

@@ -39,8 +39,6 @@ _FIRST = (
     ("many", "query.cursor steps query.projection"),
     ("query.explain", "query.run"),
     ("query.array_fields", "query.filter"),
-    ("query.position", "query.filter"),
-    ("query.distinct", "query.run"),
     ("update.positional", "query.filter update.target"),
     ("collection.collection", "collection query.run changelist parts"),
     ("collection.writing", "collection query.run update.operators records.encoder arguments upkeep"),

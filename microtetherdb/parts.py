@@ -9,7 +9,7 @@ from .errors import QueryError
 from .loading import module
 from .locking import hold
 from .records import keys, record
-from .records.key_range import after
+from .records.key_range import after, is_record
 from .storage.store import Store
 
 _NAMES = b"\0d\0"
@@ -263,7 +263,7 @@ def _remove(db, mark):
     out = []
     stamps = []
     for key, raw in store.scan(_prefix(mark[-1]), after(_prefix(mark[-1]))):
-        stamp = record.stamp(raw) if keys.is_record(key) else None
+        stamp = record.stamp(raw) if is_record(key) else None
         if stamp is not None and db._expiry is not None:
             stamps.append((key, stamp))
             db._expiry.changes(key, stamp, None, out)

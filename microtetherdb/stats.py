@@ -3,7 +3,6 @@
 from .flushing import threshold
 from .loading import module
 from .locking import hold
-from .records.keys import COLLECTIONS
 
 
 def stats(db):
@@ -21,7 +20,7 @@ def stats(db):
     with hold(db):
         records = module("ranges").counted(db)
         store = db._store
-        parts = module("parts").every(db) if store.first(COLLECTIONS) is not None else ()
+        parts = module("parts").every(db) if store.first(b"\0d") is not None else ()
         out = {
             "name": db._name,
             "records": records + sum(part.records() for part in parts),

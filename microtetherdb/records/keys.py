@@ -8,7 +8,6 @@ _MAX_KEY = 128  # bytes of UTF-8
 
 META = b"\x00m"  # state of the database, where no commit has it yet (docs/format.md)
 EXPIRY = b"\x00e"
-COLLECTIONS = b"\x00d"
 USER = b"\x01"  # first byte of the user keys' range
 
 _SESSION = const(0xFFFFFF)  # generated keys of one session, six hexadecimal digits
@@ -39,11 +38,6 @@ def shown(raw):
     if raw[0] == 1:
         raw = raw[1:]
     return raw.decode()
-
-
-def is_record(key):
-    """Tell whether a stored key is that of a record, of the database or (docs/format.md) of a collection."""
-    return key[0] != 0 or len(key) > 3 and key[1] == 100 and key[2] != 0 and key[3] != 0
 
 
 def generated(db):

@@ -10,7 +10,7 @@ from array import array
 from micropython import const
 
 from . import record
-from .keys import is_record
+from .key_range import is_record
 
 _PAIRS = const(64)  # heap entries in a block of 512 bytes
 _BLOCK = const(512)  # bytes of keys in a block

@@ -18,8 +18,7 @@ _OPERATORS = (
     "$set", "$unset", "$inc", "$mul", "$min", "$max", "$push", "$pull", "$addToSet", "$rename", "$pop", "$pullAll", "$bit",
     "$currentDate", "$setOnInsert",
 )  # fmt: skip
-_ARRAY = ("$push", "$pull", "$addToSet", "$pop", "$pullAll")  # in update/arrays.py
-_SPECIAL = ("$currentDate", "$bit")  # in update/special.py
+_ARRAY = ("$push", "$pull", "$addToSet", "$pop", "$pullAll", "$currentDate", "$bit")  # in update/arrays.py
 
 
 def parsed(changes):
@@ -86,9 +85,7 @@ def _add(op, path, x, out):
         if x == path:
             bad(op, "source and target are both " + path)
     elif op in _ARRAY:
-        module("update.arrays").check(op, x)
-    elif op in _SPECIAL:
-        x = module("update.special").checked(op, path, x)
+        x = module("update.arrays").check(op, path, x)
     if op != "$unset" and op != "$pull":
         _json(op, x, 0)
     out.append((op, path, x))
@@ -135,7 +132,7 @@ def apply(doc, changes, key=None, places=None, inserted=False):
                 if not inserted:
                     continue
                 op = "$set"
-            table = module("update.arrays").APPLY if op in _ARRAY else module("update.special").APPLY if op in _SPECIAL else _APPLY
+            table = module("update.arrays").APPLY if op in _ARRAY else _APPLY
             table[op](doc, split(path), x, path, op)
         return doc
     except RuntimeError as e:

@@ -48,7 +48,7 @@ class Places:
                     if q is None:
                         bad(op, path + ": $ is the element that a filter found, and there is none")
                     if self._position is None:
-                        self._position = module("query.position").Position(q)
+                        self._position = module("query.array_fields").Position(q)
                 elif step.startswith("$[") and len(step) > 3:
                     used.add(step[2:-1])
         for name in used ^ set(self._tests):
