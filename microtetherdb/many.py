@@ -1,8 +1,11 @@
-"""`delete_many` and `update_many`: all matches, one at a time and each by itself."""
+"""`delete_many` and `update_many`: all matches, one at a time and each by itself; and `distinct`."""
 
 from .loading import module
 from .query.cursor import Cursor
+from .query.path import fields, walk
 from .query.run import Query
+from .query.value_order import MISSING, encode
+from .records import keys
 from .steps import each
 
 
@@ -44,7 +47,7 @@ def _to_update(db, q, changes, array_filters=None):
     q = module("query.filter").parsed(_given(q))
     places = update.places(changes, q, array_filters)
     change = module("modify").change
-    stored = module("records.keys").stored
+    stored = keys.stored
     return Cursor(db, Query(q, fields=()), True, untouched(db, changes)), lambda m: change(db, m[0], stored(m[0]), changes, places)
 
 
@@ -66,3 +69,34 @@ async def delete_many_async(db, q):
 async def update_many_async(db, q, changes, array_filters=None):
     """As `update_many`, sharing the event loop."""
     return await each(*_to_update(db, q, changes, array_filters))
+
+
+def distinct_steps(db, path, q=None):
+    """Return the list of different values at a path in all matches, the elements of an array one by one, in the order of finding."""
+    parts = fields(path, "path")
+    query = Query(q)
+    seen = set()
+    out = []
+
+    def take(v):
+        code = encode(v)
+        if code not in seen:
+            seen.add(code)
+            out.append(v)
+
+    def found(v, alone):
+        if isinstance(v, list) and not alone:
+            for e in v:
+                take(e)
+        elif v is not MISSING:
+            take(v)
+        return False
+
+    for m in query.run(db, True):
+        if m is None:
+            yield
+        elif parts == ["_id"]:
+            take(keys.shown(m[0]))
+        elif isinstance(m[1], dict):
+            walk(m[1], parts, 0, found)
+    return out

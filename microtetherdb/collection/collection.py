@@ -163,7 +163,7 @@ class Collection:
         return _count(self._part)
 
     def _distinct(self, key, filter=None):
-        return module("query.cursor").distinct_steps(self._part, key, filter)
+        return module("many").distinct_steps(self._part, key, filter)
 
     # Writing
 

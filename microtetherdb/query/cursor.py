@@ -8,10 +8,7 @@ new one). Records are given in the order of their keys, by an index in the order
 from ..loading import module
 from ..locking import hold
 from ..records import keys as _keys
-from .path import fields as _fields
-from .path import walk
 from .run import Query, check_flag, too_deep
-from .value_order import MISSING, encode
 
 
 class Cursor:
@@ -98,34 +95,3 @@ async def query_async(db, *args, **kw):
 async def count_async(db, q=None):
     """As `count`, sharing the event loop."""
     return await module("steps").each(Cursor(db, Query(q, fields=())), lambda _: 1)
-
-
-def distinct_steps(db, path, q=None):
-    """Return the list of different values at a path in all matches, the elements of an array one by one, in the order of finding."""
-    parts = _fields(path, "path")
-    query = Query(q)
-    seen = set()
-    out = []
-
-    def take(v):
-        code = encode(v)
-        if code not in seen:
-            seen.add(code)
-            out.append(v)
-
-    def found(v, alone):
-        if isinstance(v, list) and not alone:
-            for e in v:
-                take(e)
-        elif v is not MISSING:
-            take(v)
-        return False
-
-    for m in query.run(db, True):
-        if m is None:
-            yield
-        elif parts == ["_id"]:
-            take(_keys.shown(m[0]))
-        elif isinstance(m[1], dict):
-            walk(m[1], parts, 0, found)
-    return out
