@@ -11,6 +11,7 @@ import time
 import microtetherdb.collection as requests
 from expect import raises
 from flashsim import Flash
+from microtetherdb.loading import module
 from microtetherdb import DBClosed, DuplicateKeyError, MicroTetherDB, QueryError
 
 SOON = 0.1 if sys.platform == "linux" else 3  # seconds that are enough for some calls
@@ -158,6 +159,28 @@ for kind in ("ram", "file", "region"):
     db.collection("m8").insert_one({"_id": "k", "i": "new"})
     assert db.collection("m8").find_one("k")["i"] == "new" and db.check()["ok"]
 
+    # what a batch that fails has noted of an index is not taken for stored
+    f = db.collection("flags")
+    f.create_index("n")
+    f.insert_one({"_id": "0", "n": 1})
+    many = [requests.InsertOne({"_id": k, "n": [5, 6]}) for k in ("1", "2", "3", "0")]
+    raises(DuplicateKeyError, "requests[3]", f.bulk_write, many)
+    f.insert_one({"_id": "4", "n": [5, 6]})
+    if kind != "ram":
+        db.close()
+        db = MicroTetherDB(**how)
+        a, b, f = (db.collection(name) for name in ("a", "b", "flags"))
+    assert [d["_id"] for d in f.find({"n": {"$gt": 4}})] == ["4"] and f.find({"n": {"$gt": 4}}).explain()["plan"] == "index"
+    f.drop()
+    if kind == "ram":  # the heap of what expires is made anew after a lack of RAM
+        for i in range(5):
+            db.collection("h").insert_one({"_id": "h%d" % i, "n": "xx"}, ttl=500 + i, tags=["a", "b"])
+        db.collection("h").create_index("n")
+        db._expiry._incomplete = True
+        db.cleanup()
+        assert db.stats()["ttls"] == 6
+        db.collection("h").drop()
+
     # cursors
     cursor = a.find({"n": {"$gt": 3}}).sort("n", -1).skip(1).limit(3)
     assert [d["n"] for d in cursor] == [11, 10, 9]
@@ -193,7 +216,19 @@ for kind in ("ram", "file", "region"):
 
     asyncio.run(asynchronous())
     assert b.count_documents({}) in (0, 12)
+    # one that is new is not mixed up with one that is being dropped
+    last = db.collection("last")
+    last.insert_many([{"n": i} for i in range(40)])
+    steps = module("parts").drop_steps(last._part)
+    next(steps)
+    next(steps)
+    assert db._store.first(b"\0d\0\0") is not None and "last" not in db.collections()
+    fresh = db.collection("fresh")
+    fresh.insert_one({"_id": "x"})
+    assert list(fresh.find()) == [{"_id": "x"}]
     db.cleanup()
+    assert db._store.first(b"\0d\0\0") is None and list(fresh.find()) == [{"_id": "x"}] and last.find_one() is None
+    fresh.drop()
     assert db.check()["ok"]
     assert a.index_information() == {"_id_": {"key": [("_id", 1)]}, "n_1": {"key": [("n", 1)]}}, a.index_information()
     raises(AttributeError, "watch", lambda: a.watch)

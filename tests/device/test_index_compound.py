@@ -160,6 +160,23 @@ for bad in ([], [("a", 1), ("a", -1)], [("a", 2)], [("a", 1), ("b.0", 1)], [("a"
 assert db.create_index([("v", -1)]) == "v" and db.drop_index("v")
 db.close()
 
+# one array: each condition may be met by another element; long values are not in the order of their entries
+db = MicroTetherDB(ram_percentage=50)
+db.create_index([("a.n", 1), ("a.b", 1)])
+db.create_index([("s", 1), ("n", 1)])
+db.put("k", {"a": [{"n": 1, "b": 9}, {"n": 5, "b": 2}]})
+assert len(db.query({"a.n": 1, "a.b": 2})) == len(db.query({"a.n": 1, "a.b": {"$lt": 3}})) == 1
+assert db.query({"a": {"$elemMatch": {"n": 1, "b": 2}}}) == []
+db.delete("k")
+for i in range(6):
+    db.put("k%d" % i, {"s": "x" * 60 + "cabfed"[i], "n": i})
+assert [k for k, _ in db.query({}, keys=True, sort=["s", "n"])] == ["k1", "k2", "k0", "k5", "k4", "k3"]
+# what moves in an index on several paths: more records than a walk through it remembers
+db.delete(purge=True)
+db.put_batch([{"s": "x", "n": i} for i in range(300 if sys.platform == "linux" else 20)])
+assert db.update_many({"s": "x"}, {"$inc": {"n": 1000}}) == len(db) and len(db.query({"s": "x", "n": {"$gte": 1000}})) == len(db)
+db.close()
+
 # unique: against a model
 for spec in ("n", [("n", 1), ("s", -1)], "a.n", "s", [("a.n", 1), ("a.b", 1)], [("s", 1), ("s2", 1)]):
     db = MicroTetherDB(ram_percentage=50)
@@ -244,6 +261,9 @@ db.put("n1", {})
 raises(DuplicateKeyError, lambda: db.put("n2", {"u": None}))
 db.delete("n1")
 db.put("n2", {"u": None})
+db.put_batch([("l1", {"u": "y" * 60 + "a"}), ("l2", {"u": "y" * 60 + "b"})])
+raises(DuplicateKeyError, lambda: db.put("l2", {"u": "y" * 60 + "a"}))
+db.delete_batch(["l1", "l2"])
 db.drop_index("u")
 db.put("x", {"u": 2})
 raises(DuplicateKeyError, lambda: db.create_index("u", unique=True))
