@@ -32,7 +32,7 @@ def _catalogued(path):
     if isinstance(path, str):
         _check_path(path)
         return path, 0
-    spec = module("query.sort").parse(path)
+    spec = module("query.sort").parse(path, "path")
     names = [".".join(parts) for parts, _ in spec]
     for name in names:
         _check_path(name)
@@ -46,7 +46,7 @@ def _catalogued(path):
         or len(path.encode()) > _ALL_PATHS
         or any(s.isdigit() for s in steps)
     ):
-        raise QueryError("index: up to %d different paths, together %d bytes, without numbers of elements" % (_PATHS, _ALL_PATHS))
+        raise QueryError("path: up to %d different paths, together %d bytes, without numbers of elements" % (_PATHS, _ALL_PATHS))
     return path, COMPOUND
 
 

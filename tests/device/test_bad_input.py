@@ -50,7 +50,29 @@ BAD_FILTER = [(E, v) for v in (5, 1.5, True, b"x", ["a"], ("a",), Thing(), "text
                                {"n": {"$gt": Thing()}}, {"n": b"x"}, {"$limit": -1}, {"$limit": "x"}, {"a..b": 1}, {5: 1}, {"n": cyclic_list},
                                {"n": {"$elemMatch": 5}}, {"n": {"$type": "nothing"}}, {"n": {"$contains": Thing()}})]  # fmt: skip
 BAD_WHOLE = [(E, v) for v in (-1, 1.5, "5", b"5", [5], {}, NAN, Thing(), -(1 << 40), True)]
-BAD_PATH = [(E, v) for v in (None, 5, 1.5, True, b"n", ["n"], {}, Thing(), "", ".", "a..b", "a.", ".a", "p" * 500)]
+BAD_PATH = [
+    (E, v)
+    for v in (
+        None,
+        5,
+        1.5,
+        True,
+        b"n",
+        [],
+        [5],
+        [["n", 2]],
+        [["n", 1], ["n", 1]],
+        {},
+        {"n": 5},
+        Thing(),
+        "",
+        ".",
+        "a..b",
+        "a.",
+        ".a",
+        "p" * 500,
+    )
+]
 BAD_FIELDS = [(E, v) for v in (5, True, 1.5, "", b"n", [5], {"n": "x"}, {"a..b": 1}, [""], {"a": 1, "b": 0}, Thing())]
 BAD_SORT = [(E, v) for v in (5, 1.5, True, b"n", {"n": 0}, {"n": "up"}, [5], [("n", 2)], "", "a..b", {5: 1}, Thing(), [("n",)])]
 # texts that MicroPython's own parser takes for something else
