@@ -186,7 +186,9 @@ def _several(x):
 def parsed(q):
     """Return a filter that is given as JSON text, or as None, as a dict; all others as they are."""
     if isinstance(q, str):
-        return module("records.strict_json").given("filter", q)
+        q = module("records.strict_json").given("filter", q)
+        if q is None:
+            raise QueryError("filter: a document, not null")  # for None is taken as {}
     return {} if q is None else q
 
 

@@ -32,7 +32,7 @@ def _catalogued(path):
     if isinstance(path, str):
         _check_path(path)
         return path, 0
-    spec = module("query.sort").parse(path)
+    spec = module("query.sort").parse(path, "path")
     names = [".".join(parts) for parts, _ in spec]
     for name in names:
         _check_path(name)
