@@ -255,7 +255,10 @@ def reclaim(db):
         if part._leftover and module("query.index_entries").reclaim(part):
             return True
     mark = db._store.first(_DROPPED)
-    return mark is not None and _remove(db, mark)
+    if mark is None:
+        return False
+    _remove(db, mark)
+    return True  # there may be another
 
 
 def _remove(db, mark):

@@ -217,11 +217,12 @@ for kind in ("ram", "file", "region"):
     asyncio.run(asynchronous())
     assert b.count_documents({}) in (0, 12)
     # one that is new is not mixed up with one that is being dropped
-    last = db.collection("last")
-    last.insert_many([{"n": i} for i in range(40)])
-    steps = module("parts").drop_steps(last._part)
-    next(steps)
-    next(steps)
+    for name in ("first", "last"):
+        last = db.collection(name)
+        last.insert_many([{"n": i} for i in range(40)])
+        steps = module("parts").drop_steps(last._part)
+        next(steps)
+        next(steps)
     assert db._store.first(b"\0d\0\0") is not None and "last" not in db.collections()
     fresh = db.collection("fresh")
     fresh.insert_one({"_id": "x"})

@@ -16,7 +16,7 @@ from microtetherdb.records import record
 from nightly import NIGHTLY
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-turns = int(sys.argv[2]) if len(sys.argv) > 2 else 1500 if NIGHTLY else 250 if sys.platform == "linux" else 60
+turns = int(sys.argv[2]) if len(sys.argv) > 2 else 1500 if NIGHTLY else 90 if sys.platform == "linux" else 20
 random.seed(seed)
 INDEXES = (
     [("n", 1), ("s", -1)],
