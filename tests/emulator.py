@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "ci"))
 sys.path.insert(0, str(ROOT / "tests"))
 import guard  # noqa: E402
+import layout  # noqa: E402
 
 IMAGES = ROOT / "dist" / "RPI_PICO"
 CUT = 75  # exit status after a power cut
@@ -50,8 +51,6 @@ def littlefs(files, blocks):
 
 def fresh_flash(files):
     """Return the 2 MB of a factory-new chip with a file system that holds these files."""
-    import layout
-
     regions = layout.layout("RPI_PICO", "rp2040")
     start, size = regions["file system"]
     flash = bytearray(b"\xff" * (2 << 20))
@@ -177,15 +176,33 @@ def quiet_host(cdc):
     cdc.usb.on_endpoint_read = on_endpoint_read
 
 
-def plug_in(path, flash):
-    """Return the device with this image and the chip's contents in the file `flash`, before power-on."""
-    from rp2040py.device import MicroPythonDevice
-    from rp2040py.device.load_flash import load_uf2
+def install(path, flash):
+    """Put the merged UF2 `path` into `flash`, a chip's contents. The control region says already that slot A is valid: the check
+    after a copy by cable takes a second here."""
+    import slots
 
-    device = MicroPythonDevice(board=board_spec(path))
+    written = slots.parts(path.read_bytes())
+    regions = layout.layout("RPI_PICO", "rp2040")
+    for address, page in written.items():
+        at = address - slots.FLASH
+        flash[at : at + len(page)] = page
+    start = regions["control"][0]
+    size = int.from_bytes(flash[start + 12 : start + 16], "little")
+    image = bytes(flash[regions["slot A"][0] :][:size])
+    flash[start : start + 2 * layout.BLOCK] = slots.control(image, states=(slots.VALID, slots.EMPTY))
+
+
+def plug_in(path, flash):
+    """Return the device with this image and the chip's contents in the file `flash`, before power-on; `path` None: with the images
+    that are there."""
+    from rp2040py.device import MicroPythonDevice
+
+    device = MicroPythonDevice(board=board_spec(path or image()))
     quiet_host(device.cdc)
-    device.mcu.flash[: 2 << 20] = flash.read_bytes()
-    load_uf2(path, device.mcu)
+    contents = bytearray(flash.read_bytes())
+    if path:
+        install(path, contents)
+    device.mcu.flash[: 2 << 20] = contents
     return device
 
 

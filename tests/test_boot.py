@@ -56,7 +56,7 @@ MUTATIONS = {
     "writes over the record that counts": ("    sector ^= 1;\n    c->seq", "    c->seq"),
     "does not count up": ("c->sequence++;", ""),
     "does not check the vectors": ("if (c.state[s] == VALID && startable(s))", "if (c.state[s] == VALID)"),
-    "takes any size": ("!startable(s) || size > SLOT_SIZE", "!startable(s)"),
+    "takes any size": ("!startable(s) || size > SLOT_SIZE || size % 4", "!startable(s)"),
     "writes before the slot is given up": ("c.state[1 - me] != EMPTY || ", ""),
     "writes while it is on trial": ("c.state[me] != VALID || ", ""),
     "gives the other slot up on trial": ("step == BEGIN && c.state[me] == VALID", "step == BEGIN"),
