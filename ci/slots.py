@@ -51,6 +51,8 @@ def whole_words(path):
 
 def check(image, chip, region, name):
     """Raise Failure unless the vectors of `image` (bytes) point into RAM and into its slot."""
+    if len(image) < VECTORS[chip] + 8 or len(image) % 4:
+        raise Failure("the image for %s is cut short: it has %d bytes" % (name, len(image)))
     stack, reset = struct.unpack_from("<II", image, VECTORS[chip])
     start = FLASH + region[0]
     if not 0x20000000 < stack <= 0x20000000 + RAM[chip] or not reset & 1 or not start <= reset < start + region[1]:

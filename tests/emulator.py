@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import random
 import re
 import subprocess
 import sys
@@ -23,6 +24,8 @@ import layout  # noqa: E402
 
 IMAGES = ROOT / "dist" / "RPI_PICO"
 CUT = 75  # exit status after a power cut
+RUNNERS = []  # what a script printed so far, in the process that runs the emulator
+RESET = 76  # exit status when the device reset itself
 
 
 def image():
@@ -74,12 +77,15 @@ def modules(code, lib):
     return found
 
 
-def run(code, flash, files=None, timeout=120, lib=None, cut=None):
+def run(code, flash, files=None, timeout=120, lib=None, cut=None, installed=False, tear=None, resets=False):
     """Run code on the emulated board; return what it printed. AssertionError with the device's traceback.
 
     `flash`: path of a file with the chip's contents, made when absent, updated at the end. `files`: written to the file system when
     the flash is made, like the modules of the folder `lib` that the code names. `cut`: nanoseconds of device time after the start of
     the script at which the power goes; then what was printed so far is returned. `timeout`: seconds of processor time.
+
+    `installed`: start what is on the chip, instead of putting the image there first. `tear`: (operation, seed): the erase or program of
+    the flash, counted from power-on, that the power goes in. `resets`: the device may reset itself, which ends the run, too.
     """
     flash = Path(flash)
     if not flash.exists():
@@ -93,6 +99,10 @@ def run(code, flash, files=None, timeout=120, lib=None, cut=None):
     command = [sys.executable, __file__, str(image()), str(script), "--flash", str(flash), "--timeout", str(timeout)]
     if cut is not None:
         command += ["--cut", str(cut)]
+    if installed:
+        command += ["--installed"]
+    if tear:
+        command += ["--tear", "%d,%d" % tear]
     try:
         done = guard.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout + 60)
     except subprocess.TimeoutExpired as e:
@@ -100,7 +110,7 @@ def run(code, flash, files=None, timeout=120, lib=None, cut=None):
             "the emulator did not end within %s s of processor time\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))
         ) from None
     output = done.stdout.decode(errors="replace").replace("\r\n", "\n")
-    if done.returncode not in (0, CUT if cut is not None else 0):
+    if done.returncode not in (0, CUT if cut is not None or tear else 0, RESET if resets else 0):
         raise AssertionError("status %d on rp2\n%s" % (done.returncode, output))
     return output
 
@@ -124,6 +134,38 @@ async def within(seconds, work):
     return task.result()
 
 
+class Torn:
+    """The power goes in the erase or program of the flash with the number `operation`, which is done in part; `stop()` is called."""
+
+    def __init__(self, device, operation, seed, stop):
+        self.ssi = device.mcu.ssi
+        self.flash = device.mcu.flash
+        self.left = operation
+        self.random = random.Random(seed)
+        self.stop = stop
+        self.apply = self.ssi._apply_command
+        self.ssi._apply_command = self.command
+
+    def command(self):
+        sent = self.ssi._tx_buffer
+        if sent and sent[0] in (0x20, 0xD8, 0x02) and self.ssi._write_enabled:
+            self.left -= 1
+            if self.left < -1:  # the power is gone
+                self.ssi._tx_buffer = bytearray()
+                return
+            if self.left == -1:
+                at = int.from_bytes(sent[1:4], "big") & ~0xFFF
+                before = bytes(self.flash[at : at + 4096])
+                self.apply()
+                share = self.random.choice((0, 0.3, 0.7, 1))
+                for i, old in enumerate(before):
+                    if self.flash[at + i] != old and self.random.random() >= share:
+                        self.flash[at + i] = old
+                self.stop()
+                return
+        self.apply()
+
+
 async def execute(device, code, cut, timeout):
     """Run code; stop the chip `cut` ns of its time after the start unless that is None. Return (output, exit status)."""
     from rp2040py.device import mp_device
@@ -133,7 +175,7 @@ async def execute(device, code, cut, timeout):
 
         def __init__(self, *args, **kw):
             super().__init__(*args, **kw)
-            runners.append(self)
+            RUNNERS.append(self)
 
         def feed(self, data):
             waiting = self._stage == "await_ok"
@@ -145,18 +187,18 @@ async def execute(device, code, cut, timeout):
         cut_now.append(True)
         device.stop()
 
-    runners, cut_now = [], []
+    cut_now = []
     alarm = device.simulator.clock.create_alarm(power_off)
     mp_device.RawReplRunner = Runner
     try:
         out, err = await within(timeout, device.aexec(code, timeout=None))
         return out + err, 1 if err else 0
     except TimeoutError as e:
-        return bytes(runners[0]._stdout) + ("\n%s" % e).encode(), 1
+        return bytes(RUNNERS[0]._stdout) + ("\n%s" % e).encode(), 1
     except RuntimeError:
         if not cut_now:
             raise
-        return bytes(runners[0]._stdout), CUT
+        return bytes(RUNNERS[0]._stdout), CUT
 
 
 def quiet_host(cdc):
@@ -270,14 +312,41 @@ async def main(argv):
     parser.add_argument("script", type=Path)
     parser.add_argument("--flash", type=Path, required=True)
     parser.add_argument("--cut", type=int)
+    parser.add_argument("--installed", action="store_true")
+    parser.add_argument("--tear")
     parser.add_argument("--timeout", type=float, default=120)
     args = parser.parse_args(argv)
-    device = plug_in(args.image, args.flash)
-    await within(60, device.astart(timeout=None))
-    output, status = await execute(device, args.script.read_text(), args.cut, args.timeout)
+    device = plug_in(None if args.installed else args.image, args.flash)
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def end(status):
+        if not ended.done():
+            ended.set_result((b"", status))
+            device.stop()
+
+    def stand_still(code):
+        # A fault ends at the "bkpt" of its handler, where a core without a debugger locks up; this emulator knows neither.
+        device.mcu.core.waiting = True
+
+    device.mcu.watchdog.on_watchdog_trigger = lambda: end(RESET)
+    device.mcu.on_break = stand_still
+    if args.tear:
+        Torn(device, *map(int, args.tear.split(",")), lambda: end(CUT))
+
+    async def start():
+        await within(60, device.astart(timeout=None))
+        return await execute(device, args.script.read_text(), args.cut, args.timeout)
+
+    work = asyncio.ensure_future(start())
+    await asyncio.wait([work, ended], return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done():
+        ended.set_result(work.result())
+    printed, status = ended.result()
     unplug(device, args.flash)
-    sys.stdout.write(output.decode(errors="replace"))
-    return status
+    sys.stdout.write((printed or RUNNERS and bytes(RUNNERS[0]._stdout) or b"").decode(errors="replace"))
+    sys.stdout.flush()
+    os._exit(status)  # a chip that stopped while it started leaves tasks behind that wait for it
 
 
 if __name__ == "__main__":

@@ -20,24 +20,12 @@ static void hurry(void);
 
 #include "control.h"
 
-#if RP2040
-#define VECTORS 0x100u // behind boot2
-#define RAM_END 0x20042000u
-#else
-#define VECTORS 0u
-#define RAM_END 0x20082000u
-#endif
-#define FLASH 0x10000000u
-#define RAM 0x20000000u
-
 static const uint32_t slots[2] = {SLOT_A, SLOT_B};
 
-// Whether stack pointer and reset handler of the image in slot `s` can be ones.
 static int startable(int s) {
     uint32_t v[2];
     flash_read(slots[s] + VECTORS, v, sizeof v);
-    uint32_t pc = v[1] - FLASH - slots[s];
-    return !(v[0] & 3) && v[0] > RAM && v[0] <= RAM_END && pc & 1 && pc < SLOT_SIZE;
+    return ctl_startable(v, slots[s]);
 }
 
 // Whether all of the image in slot `s` is what its record says. A word at a time: 11 cycles a byte on the RP2040.

@@ -2,12 +2,22 @@
 //
 // Two sectors, one record each; the record with the higher sequence number and a right CRC counts. A change goes to the other
 // sector: erase, program the whole record, program its seal. Whoever includes this gives
+//   RP2040 or RP2350            the chip
 //   CONTROL                     offset of the region in flash; SLOT_A, SLOT_B, SLOT_SIZE
 //   flash_read(at, buf, n)      copy out of flash
 //   flash_erase(at)             erase a sector
 //   flash_program(at, page)     program a page of 256 bytes
 #include <stdint.h>
 
+#define FLASH 0x10000000u
+#define RAM 0x20000000u
+#if RP2040
+#define VECTORS 0x100u // behind boot2
+#define RAM_END 0x20042000u
+#else
+#define VECTORS 0u
+#define RAM_END 0x20082000u
+#endif
 #define SECTOR 4096u
 #define PAGE 256u
 #define CTL_MAGIC 0x3142544du // "MTB1"
@@ -96,6 +106,12 @@ static int ctl_settled(ctl_t *c) {
     return sector;
 }
 
+// Whether the stack pointer and reset handler `v` can be those of an image linked for the slot at `slot`.
+static int ctl_startable(const uint32_t *v, uint32_t slot) {
+    uint32_t pc = v[1] - FLASH - slot;
+    return !(v[0] & 3) && v[0] > RAM && v[0] <= RAM_END && pc & 1 && pc < SLOT_SIZE;
+}
+
 // What the application in slot `me` may do; each returns 0 when it may not, and changes nothing then.
 enum { BEGIN, ACTIVATE, CONFIRM, ROLLBACK };
 
@@ -112,7 +128,7 @@ static int ctl_step(int step, int me, uint32_t size, uint32_t crc) {
         }
         c.boot = me;
         c.state[other] = EMPTY;
-    } else if (step == ACTIVATE && c.state[me] == VALID && c.state[other] == EMPTY) {
+    } else if (step == ACTIVATE && c.state[me] == VALID && c.state[other] == EMPTY && !(size % 4) && size <= SLOT_SIZE) {
         c.boot = other;
         c.state[other] = NEW;
         c.image[other].size = size;

@@ -17,7 +17,7 @@
 #define SLOT_B MTDB_SLOT_B
 #define SLOT_SIZE MTDB_SLOT_SIZE
 #define CONTROL MTDB_CONTROL
-#define FLASH ((const uint8_t *)XIP_BASE)
+#define RP2040 PICO_RP2040
 
 // As in rp2_flash.c, where it is static.
 typedef struct {
@@ -36,7 +36,7 @@ static void flash_call(uint32_t at, qstr method, mp_obj_t first, mp_obj_t second
 }
 
 static void flash_read(uint32_t at, void *to, uint32_t n) {
-    memcpy(to, FLASH + at, n);
+    memcpy(to, (const uint8_t *)XIP_BASE + at, n);
 }
 
 static void flash_erase(uint32_t at) {
@@ -53,7 +53,7 @@ static void flash_program(uint32_t at, const uint8_t *page) {
 // The slot that this runs from, as it was linked.
 static int own_slot(void) {
     extern char __flash_binary_start;
-    return (const uint8_t *)&__flash_binary_start - FLASH != SLOT_A;
+    return (uintptr_t)&__flash_binary_start - XIP_BASE != SLOT_A;
 }
 
 static mp_obj_t refused(int done) {
@@ -75,12 +75,24 @@ static mp_obj_t slot_status(void) {
         MP_OBJ_NEW_SMALL_INT(me),
         MP_OBJ_NEW_SMALL_INT(c.state[me]),
         MP_OBJ_NEW_SMALL_INT(c.state[1 - me]),
-        MP_OBJ_NEW_SMALL_INT(me ? SLOT_A : SLOT_B),
         MP_OBJ_NEW_SMALL_INT(SLOT_SIZE),
     };
     return mp_obj_new_tuple(MP_ARRAY_SIZE(found), found);
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(slot_status_obj, slot_status);
+
+// Whether an image that begins with this can start in the other slot.
+static mp_obj_t slot_fits(mp_obj_t head_in) {
+    mp_buffer_info_t head;
+    uint32_t vectors[2];
+    mp_get_buffer_raise(head_in, &head, MP_BUFFER_READ);
+    if (head.len < VECTORS + sizeof vectors) {
+        return mp_const_false;
+    }
+    memcpy(vectors, (const uint8_t *)head.buf + VECTORS, sizeof vectors);
+    return mp_obj_new_bool(ctl_startable(vectors, own_slot() ? SLOT_A : SLOT_B));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(slot_fits_obj, slot_fits);
 
 static mp_obj_t slot_read(mp_obj_t at_in, mp_obj_t buf_in) {
     mp_buffer_info_t buf;
@@ -99,7 +111,7 @@ static mp_obj_t slot_write(mp_obj_t at_in, mp_obj_t buf_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(slot_write_obj, slot_write);
 
-// begin(), activate(size, crc), confirm(), rollback()
+// step(what[, size, crc]): BEGIN, ACTIVATE (these two), CONFIRM or ROLLBACK
 static mp_obj_t slot_step(size_t n, const mp_obj_t *args) {
     return refused(ctl_step(mp_obj_get_int(args[0]), own_slot(), n > 1 ? mp_obj_get_int(args[1]) : 0, n > 2 ? mp_obj_get_int_truncated(args[2]) : 0));
 }
@@ -119,6 +131,7 @@ static MP_DEFINE_CONST_FUN_OBJ_0(slot_started_obj, slot_started);
 static const mp_rom_map_elem_t slot_globals_table[] = {
     {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__mtdb_slot)},
     {MP_ROM_QSTR(MP_QSTR_status), MP_ROM_PTR(&slot_status_obj)},
+    {MP_ROM_QSTR(MP_QSTR_fits), MP_ROM_PTR(&slot_fits_obj)},
     {MP_ROM_QSTR(MP_QSTR_read), MP_ROM_PTR(&slot_read_obj)},
     {MP_ROM_QSTR(MP_QSTR_write), MP_ROM_PTR(&slot_write_obj)},
     {MP_ROM_QSTR(MP_QSTR_step), MP_ROM_PTR(&slot_step_obj)},
