@@ -73,9 +73,9 @@ def test_a_boot_loader_fails_that(what, tmp_path):
         (tmp_path / name).write_text(text.replace(old, new))
     model = tmp_path / "model.c"
     model.write_text(MODEL.read_text().replace("../../ports/rp2/boot/boot.c", "boot.c"))
-    program = _compile(model, tmp_path / "model", "-DRP2040=1", "-Wno-error")
+    program = _compile(model, tmp_path / "model", "-DRP2040=1", "-Wno-error", "-O1")
     try:
-        done = guard.run([program, "101"], capture_output=True, text=True, timeout=60)
+        done = guard.run([program, "3001"], capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         return
     assert done.returncode, done.stdout

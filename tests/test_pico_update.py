@@ -1,24 +1,22 @@
 """SPEC 9 on the emulated Pico, with the real images: boot loader, trial, roll-back, power cuts; what is in the flash besides stays.
 
-MTDB_NIGHTLY=1 adds whole updates by the real client, over its stream and over the cable, and 200 power cuts instead of 3.
+MTDB_NIGHTLY=1 adds whole updates by the real client, over its stream and over the cable, and 200 power cuts instead of 2.
 """
 
-import hashlib
-import json
 import os
 import random
-import re
 import struct
 import sys
 import zlib
 from pathlib import Path
 
-import common
 import emulator
+import guard
 import layout
 import pytest
 import slots
 
+ROOT = Path(__file__).resolve().parent.parent
 NIGHTLY = bool(os.environ.get("MTDB_NIGHTLY"))
 REGIONS = layout.layout("RPI_PICO", "rp2040")
 A, B, CONTROL = (REGIONS[name][0] for name in ("slot A", "slot B", "control"))
@@ -94,21 +92,25 @@ def test_a_self_test_that_fails_rolls_back(used, tmp_path):
     assert start(path) == "0 valid aborted None ['2'] %s\n" % FILES
 
 
-# In the place of the reset handler: waits for ever, with all interrupts off; an undefined instruction; a loop that restarts.
+# In the place of the reset handler, interrupts off: waits for ever; an undefined instruction.
 HANGS = {"hangs": b"\x72\xb6\x30\xbf\xfd\xe7", "faults": b"\x72\xb6\x00\xde\xfe\xe7"}
 
 
-@pytest.mark.parametrize("how", HANGS)
-def test_an_image_that_does_not_come_up_is_undone_by_the_watchdog(how, used, tmp_path):
+def hanging(how):
     b = bytearray(image("b"))
     at = struct.unpack_from("<I", b, 0x104)[0] - 1 - slots.FLASH - B
     b[at : at + 6] = HANGS[how]
-    path = chip(tmp_path / "flash.bin", used, ACTIVATED, b=bytes(b))
+    return bytes(b)
+
+
+@pytest.mark.parametrize("how", HANGS if NIGHTLY else ["hangs"])
+def test_an_image_that_does_not_come_up_is_undone_by_the_watchdog(how, used, tmp_path):
+    path = chip(tmp_path / "flash.bin", used, ACTIVATED, b=hanging(how))
     start(path, resets=True, timeout=30)
     assert start(path) == "0 valid aborted None ['2'] %s\n" % FILES
 
 
-@pytest.mark.parametrize("what", ["a bit", "the vectors"])
+@pytest.mark.parametrize("what", ["a bit", "the vectors"] if NIGHTLY else ["a bit"])
 def test_a_damaged_image_never_starts(what, used, tmp_path):
     b = image("b")
     flash = bytearray(used)
@@ -122,32 +124,39 @@ def test_a_damaged_image_never_starts(what, used, tmp_path):
     assert start(path) == "0 valid aborted None ['2'] %s\n" % FILES
 
 
-def test_the_boot_loaders_share_of_a_start(used, tmp_path, monkeypatch):
-    """At most 130,000 cycles without a check of a whole image."""
+def test_the_boot_loaders_share_of_a_start(used, tmp_path):
+    """At most 130,000 cycles without a check of a whole image, and 12 a byte with one: until an image that waits at its first
+    instruction does so."""
     code = """
-import asyncio, sys
+import asyncio, os, sys
 sys.path[:0] = %r
 import emulator
 from pathlib import Path
-from rp2040py.device import base_device
 
-async def cycles(direct):
-    device = emulator.plug_in(None, Path(%r))
-    if direct:
-        vectors = device.mcu.flash[%d:%d]
-        device.mcu.core.sp = int.from_bytes(vectors[:4], "little")
-        base_device.FLASH_START_ADDRESS = int.from_bytes(vectors[4:8], "little") - 1
-    ended = []
-    device.mcu.usb_ctrl.on_reset
-    await emulator.within(60, device.astart(timeout=None))
-    found = device.mcu.core.cycles
-    device.stop()
-    return found
+async def main():
+    device = emulator.plug_in(None, Path(sys.argv[1]))
 
-print(asyncio.run(cycles(False)), asyncio.run(cycles(True)))
+    def tell():
+        print(device.mcu.core.cycles, flush=True)
+        os._exit(0)
+
+    device.mcu.watchdog.on_watchdog_trigger = tell  # a trial's comes before this sees that it waits
+    started = asyncio.ensure_future(device.astart(timeout=None))
+    while not device.mcu.core.waiting:
+        await asyncio.wait([started], timeout=0.05)
+    tell()
+
+asyncio.run(main())
 """
-    path = chip(tmp_path / "flash.bin", used, (slots.VALID, slots.VALID), 0)
-    pytest.skip(code % (sys.path[:3], str(path), A + 0x100, A + 0x108))
+    a = image("a")
+    b = hanging("hangs")
+    found = []
+    for states in ((slots.VALID, slots.VALID), ACTIVATED):
+        path = chip(tmp_path / "flash.bin", used, states, b=b)
+        command = [sys.executable, "-c", code % ([str(ROOT / "tests"), str(ROOT / "ci")],), path]
+        found.append(int(guard.run(command, capture_output=True, text=True, timeout=30).stdout))
+    print("cycles", found)
+    assert 0 < found[0] < 130000 and found[1] < 130000 + 12 * len(a)
 
 
 def test_power_cuts_around_the_activation(used, tmp_path):
@@ -161,7 +170,7 @@ def test_power_cuts_around_the_activation(used, tmp_path):
     )  # fmt: skip
     confirm = "import _mtdb_slot\nif _mtdb_slot.status()[1] == 2:\n    _mtdb_slot.step(2)\nprint(_mtdb_slot.status()[:3])"
     seen = set()
-    for cut in range(200 if NIGHTLY else 3):
+    for cut in range(200 if NIGHTLY else 2):
         path = tmp_path / "flash.bin"
         path.write_bytes(begun)
         place = (cut + 1) % 3
@@ -175,8 +184,8 @@ def test_power_cuts_around_the_activation(used, tmp_path):
             first = start(path, confirm)
             assert first in ("(1, 3, 3)\n", "(0, 3, 4)\n"), first
         seen.add((place, first))
-        assert start(path, "import _mtdb_slot\nprint(_mtdb_slot.status()[:3])") == first
-        assert place or NIGHTLY or start(path).endswith("%s\n" % FILES)
+        if NIGHTLY:
+            assert start(path, "import _mtdb_slot\nprint(_mtdb_slot.status()[:3])") == first
     print(sorted(seen))
     assert not NIGHTLY or len(seen) > 4
 
@@ -191,5 +200,4 @@ def test_the_merged_uf2_over_a_board_in_use_keeps_its_data(used, tmp_path):
         flash[at : at + 256] = page
     assert flash[CONTROL : CONTROL + 2 * layout.BLOCK] == slots.control(image("a"))
     path.write_bytes(flash)
-    assert start(path, "import _mtdb_slot\nprint(_mtdb_slot.status()[:3])") == "(0, 3, 0)\n"
-    assert start(path).startswith("0 valid empty") and start(path).endswith("%s\n" % FILES)
+    assert start(path) == "0 valid empty None [] %s\n" % FILES

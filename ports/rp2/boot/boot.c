@@ -252,6 +252,6 @@ __attribute__((section(".info"), used)) static const uint32_t info[5] = {0, 0, 0
 __asm__(".pushsection .boot2, \"a\"\n .incbin \"" BOOT2 "\"\n .popsection\n");
 #else
 // The image definition that the boot ROM looks for (RP2350 datasheet, 5.9): an executable for the Arm cores, secure; the only block.
-__attribute__((section(".info"), used)) static const uint32_t definition[5] = {0xffffded3, 0x10210142, 0x000001ff, 0, 0xab123579};
+__attribute__((section(".definition"), used)) static const uint32_t definition[5] = {0xffffded3, 0x10210142, 0x000001ff, 0, 0xab123579};
 #endif
 #endif
