@@ -30,7 +30,9 @@ def link_b(folder, env):
     first, second = folder / "firmware.elf", folder / "firmware-b.elf"
     if second.exists() and second.stat().st_mtime_ns > first.stat().st_mtime_ns:
         return
-    commands = subprocess.run(["ninja", "-C", folder, "-t", "commands", "firmware.elf"], check=True, capture_output=True, text=True, env=env)
+    commands = subprocess.run(
+        ["ninja", "-C", folder, "-t", "commands", "firmware.elf"], check=True, capture_output=True, text=True, env=env
+    )
     link = commands.stdout.splitlines()[-1].split(" && ")[1]
     changed = re.sub(r"(?<![\w/.])firmware\.elf", "firmware-b.elf", link).replace("slot_A.ld", "slot_B.ld")
     if "slot_B.ld" not in changed or "-o firmware-b.elf" not in changed:

@@ -50,7 +50,10 @@ MUTATIONS = {
     "does not note the trial": ("PENDING : VALID;\n            ctl_save(sector, &c);", "PENDING : VALID;"),
     "starts a trial twice": ("if (c.state[s] == VALID &&", "if ((c.state[s] == VALID || c.state[s] == PENDING) &&"),
     "does not program a torn record again": ("        ctl_program(sector, c);\n        sector = ctl_save", "        sector = ctl_save"),
-    "leaves a torn record in the other sector": ("        sector = ctl_save(sector, c);\n    }\n    return sector;", "    }\n    return sector;"),
+    "leaves a torn record in the other sector": (
+        "        sector = ctl_save(sector, c);\n    }\n    return sector;",
+        "    }\n    return sector;",
+    ),
     "takes a record without a seal for whole": ("*sound -= !seal;", "*sound -= 1;"),
     "falls back unchecked": ("c.state[other] == VALID && whole(&c, other)", "c.state[other] == VALID"),
     "writes over the record that counts": ("    sector ^= 1;\n    c->seq", "    c->seq"),

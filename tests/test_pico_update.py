@@ -3,6 +3,7 @@
 MTDB_NIGHTLY=1 adds whole updates by the real client, over its stream and over the cable, and 200 power cuts instead of 2.
 """
 
+import json
 import os
 import random
 import struct
@@ -10,11 +11,14 @@ import sys
 import zlib
 from pathlib import Path
 
+import cable
+import common
 import emulator
 import guard
 import layout
 import pytest
 import slots
+import updates
 
 ROOT = Path(__file__).resolve().parent.parent
 NIGHTLY = bool(os.environ.get("MTDB_NIGHTLY"))
@@ -201,3 +205,64 @@ def test_the_merged_uf2_over_a_board_in_use_keeps_its_data(used, tmp_path):
     assert flash[CONTROL : CONTROL + 2 * layout.BLOCK] == slots.control(image("a"))
     path.write_bytes(flash)
     assert start(path) == "0 valid empty None [] %s\n" % FILES
+
+
+UPDATE = """
+import asyncio
+from microtetherdb import ota
+up = ota.Updater(key=%r)
+with open(%r, "rb") as f:
+    asyncio.run(up.update(%r, f))
+print(up.status()["target"])
+up.restart()
+"""
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="minutes; MTDB_NIGHTLY=1")
+def test_whole_updates_by_the_client_from_a_stream(used, tmp_path):
+    """A to B and B to A: signed manifest, download, read back, activation, trial, confirmation."""
+    key = tmp_path / "key.pem"
+    updates.keygen(key)
+    public = updates.public_hex(updates.load_key(key))
+    a, b = [next(emulator.IMAGES.glob("*-%s.bin" % letter)) for letter in "ab"]
+    path = tmp_path / "flash.bin"
+    flash = bytearray(used)
+    flash[B : B + 65536] = random.Random(2).randbytes(65536)  # what was there before
+    flash[CONTROL : CONTROL + 2 * layout.BLOCK] = slots.control(image("a"), states=(slots.VALID, slots.ABORTED))
+    at, size = REGIONS["file system"]
+    journal = "{}"
+    for version, file in (("2", b), ("3", a)):
+        flash[at : at + size] = emulator.littlefs({file.name: file.read_bytes(), "ota.json": journal.encode()}, size // 4096)
+        path.write_bytes(flash)
+        m = updates.make(a, "RPI_PICO", version, second=b, key=key)
+        output = start(path, UPDATE % (public, file.name, m), resets=True, timeout=900)
+        assert output == "new\n", output
+        output = start(path, SAY + "print(up.confirm(lambda: True))")
+        assert " pending valid " in output and output.endswith("True\n"), output
+        journal = json.dumps({"version": version})
+        flash = bytearray(path.read_bytes())
+        assert flash[B : B + len(b.read_bytes())] == b.read_bytes()
+    assert start(path, SAY.replace("sorted(os.listdir())", "")).startswith("0 valid valid 3 []")
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="minutes; MTDB_NIGHTLY=1")
+@pytest.mark.parametrize("program", [None, "confirms", "does not"])
+def test_an_update_over_the_cable(used, tmp_path, program, capsys):
+    """make update: into the other slot through the emulated USB port, trial, confirmation by main.py or by the tool."""
+    path = tmp_path / "flash.bin"
+    flash = bytearray(used)
+    main = "import machine\nfrom microtetherdb import ota\nmachine.WDT(timeout=8000)\n"
+    main += "ota.confirm(lambda: True, allow_unsigned=True)\n" if program == "confirms" else ""
+    files = {"main.py": (main + "while True:\n    machine.idle()\n").encode()} if program else {}
+    at, size = REGIONS["file system"]
+    flash[at : at + size] = emulator.littlefs(files, size // 4096)
+    path.write_bytes(flash)
+    with emulator.serial_port(path) as port:
+        if program == "does not":
+            with pytest.raises(common.Failure, match="main.py did not confirm version 0.9.0"):
+                cable.update("RPI_PICO", port, emulator.IMAGES, "0.9.0", wait=5)
+        else:
+            cable.update("RPI_PICO", port, emulator.IMAGES, "0.9.0", wait=20)
+            assert "RPI_PICO runs version 0.9.0, from slot B, confirmed" in capsys.readouterr().out
+    at, size = REGIONS["database"]
+    assert path.read_bytes()[at : at + size] == used[at : at + size]

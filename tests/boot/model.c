@@ -101,7 +101,8 @@ static void flash_program(uint32_t at, const uint8_t *page) {
     }
 }
 
-static void hurry(void) {}
+static void hurry(void) {
+}
 
 #include "../../ports/rp2/boot/boot.c"
 
@@ -127,7 +128,7 @@ static void make(void) {
             for (int i = 0; i < SIZE; i++) {
                 images[v][s][i] = rnd();
             }
-            uint32_t vectors[2] = {RAM_END, FLASH + slots[s] + 0x301};
+            uint32_t vectors[2] = { RAM_END, FLASH + slots[s] + 0x301 };
             memcpy(images[v][s] + VECTORS, vectors, 8);
         }
     }
@@ -146,11 +147,11 @@ typedef struct {
     enum { GOOD, ROLLED, RESET, DAMAGED, END } fate;
 } task_t;
 static const task_t scenarios[][4] = {
-    {{2, GOOD}, {3, GOOD}, {0, END}},
-    {{2, ROLLED}, {3, GOOD}, {0, END}},
-    {{2, RESET}, {3, GOOD}, {0, END}},
-    {{2, DAMAGED}, {3, GOOD}, {0, END}},
-    {{2, GOOD}, {3, RESET}, {4, GOOD}, {0, END}},
+    { { 2, GOOD }, { 3, GOOD }, { 0, END } },
+    { { 2, ROLLED }, { 3, GOOD }, { 0, END } },
+    { { 2, RESET }, { 3, GOOD }, { 0, END } },
+    { { 2, DAMAGED }, { 3, GOOD }, { 0, END } },
+    { { 2, GOOD }, { 3, RESET }, { 4, GOOD }, { 0, END } },
 };
 static int scenario, task; // `task` is the program's journal: no promise rests on it
 
@@ -171,12 +172,12 @@ static void cabled(int state) {
     weaks = 0;
     memcpy(cells + SLOT_A, images[1][0], SIZE);
     for (int i = 0; i < 2; i++) {
-        ctl_t c = {CTL_MAGIC, i, 0, {state, EMPTY}, 0xff, {{SIZE, crcs[1][0]}, {~0u, ~0u}}, 0};
+        ctl_t c = { CTL_MAGIC, i, 0, { state, EMPTY }, 0xff, { { SIZE, crcs[1][0] }, { ~0u, ~0u } }, 0 };
         c.crc = crc_of((uint8_t *)&c, sizeof c - 4);
         memcpy(cells + CONTROL + i * SECTOR, &c, sizeof c);
         memset(cells + CONTROL + i * SECTOR + PAGE, 0, 4);
     }
-    known = (known_t){1, 0, 0, 0, 0};
+    known = (known_t){ 1, 0, 0, 0, 0 };
     task = 0;
 }
 
@@ -237,13 +238,13 @@ static void device(void) {
                 if (!ctl_step(CONFIRM, s, 0, 0)) {
                     fail("confirmation refused");
                 }
-                known = (known_t){v, 0, 0, 0, 0};
+                known = (known_t){ v, 0, 0, 0, 0 };
                 task++;
             }
             continue;
         }
         if (known.sure && v == known.begun) { // a cut came just when it had been confirmed
-            known = (known_t){v, 0, 0, 0, 0};
+            known = (known_t){ v, 0, 0, 0, 0 };
             task++;
             continue;
         }
@@ -273,7 +274,7 @@ static void device(void) {
         if (todo->fate == DAMAGED) { // one bit of it flips where it lies
             cells[slots[1 - s] + 2000] ^= 4;
         }
-        known = (known_t){known.good, todo->fate == DAMAGED ? 0 : w, 0, 0, 0};
+        known = (known_t){ known.good, todo->fate == DAMAGED ? 0 : w, 0, 0, 0 };
         if (todo->fate == DAMAGED) {
             task++;
         }
@@ -392,13 +393,13 @@ static void damage(void) {
         }
     }
     static const uint32_t wrong[][2] = {
-        {RAM_END + 4, 0x301}, {RAM_END + 1, 0x301}, {RAM, 0x301}, {0xffffffff, 0x301},
-        {RAM_END, 0x300}, {RAM_END, SLOT_SIZE + 1}, {RAM_END, -3u}, {RAM_END, 0xefffefff},
+        { RAM_END + 4, 0x301 }, { RAM_END + 1, 0x301 },     { RAM, 0x301 },   { 0xffffffff, 0x301 },
+        { RAM_END, 0x300 },     { RAM_END, SLOT_SIZE + 1 }, { RAM_END, -3u }, { RAM_END, 0xefffefff },
     };
     for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         for (int other = 0; other < 2; other++) { // with a valid image in the other slot, and without
             cabled(VALID);
-            uint32_t vectors[2] = {wrong[i][0], FLASH + SLOT_A + wrong[i][1]};
+            uint32_t vectors[2] = { wrong[i][0], FLASH + SLOT_A + wrong[i][1] };
             memcpy(cells + SLOT_A + VECTORS, vectors, 8);
             ctl_t c;
             int sector = load(&c);
@@ -439,7 +440,7 @@ static void refused(void) {
                 c.state[1] = other;
                 ctl_save(sector, &c);
                 memcpy(before, cells, CHIP);
-                int allowed[] = {state == VALID, state == VALID && other == EMPTY, state == PENDING, state == PENDING && other == VALID};
+                int allowed[] = { state == VALID, state == VALID && other == EMPTY, state == PENDING, state == PENDING && other == VALID };
                 for (int step = BEGIN; step <= ROLLBACK; step++) {
                     memcpy(cells, before, CHIP);
                     if (ctl_step(step, 0, SIZE, 0) != allowed[step]) {

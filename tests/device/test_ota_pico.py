@@ -166,7 +166,11 @@ one = {name: value for name, value in m.items() if name != "slots"}
 refused(ota.BadManifest, one, b)  # a release with one image only
 for slots in ([], {}, [m["slots"][0]], [m["slots"][0], 5], [m["slots"][0], {}], m["slots"] * 2, "ab", 0, False):
     refused(ota.BadManifest, dict(m, slots=slots), b)
-for name, values in (("size", (0, -1, 1 << 30, 1.5, "9", None, True)), ("sha256", ("", "0" * 63, 5, None, "0" * 63 + "\n")), ("file", (5, "a\nb"))):
+for name, values in (
+    ("size", (0, -1, 1 << 30, 1.5, "9", None, True)),
+    ("sha256", ("", "0" * 63, 5, None, "0" * 63 + "\n")),
+    ("file", (5, "a\nb")),
+):
     for value in values:
         refused(ota.BadManifest, dict(m, slots=[m["slots"][0], dict(m["slots"][1], **{name: value})]), b)
 

@@ -20,7 +20,7 @@ static void hurry(void);
 
 #include "control.h"
 
-static const uint32_t slots[2] = {SLOT_A, SLOT_B};
+static const uint32_t slots[2] = { SLOT_A, SLOT_B };
 
 static int startable(int s) {
     uint32_t v[2];
@@ -108,11 +108,11 @@ __attribute__((optimize("no-tree-loop-distribute-patterns"))) void *memset(void 
 // A function of the boot ROM (RP2040 datasheet, 2.8.3; RP2350 datasheet, 5.4.1).
 static void *rom(uint32_t code) {
 #if RP2040
-    typedef void *(*lookup_t)(uint16_t * table, uint32_t code);
-    return ((lookup_t)(uintptr_t) * (volatile uint16_t *)0x18)((uint16_t *)(uintptr_t) * (volatile uint16_t *)0x14, code);
+    typedef void *(*lookup_t)(uint16_t *table, uint32_t code);
+    return ((lookup_t)(uintptr_t)*(volatile uint16_t *)0x18)((uint16_t *)(uintptr_t)*(volatile uint16_t *)0x14, code);
 #else
     typedef void *(*lookup_t)(uint32_t code, uint32_t mask);
-    return ((lookup_t)(uintptr_t) * (volatile uint16_t *)0x16)(code, 4); // RT_FLAG_FUNC_ARM_SEC
+    return ((lookup_t)(uintptr_t)*(volatile uint16_t *)0x16)(code, 4); // RT_FLAG_FUNC_ARM_SEC
 #endif
 }
 
@@ -243,15 +243,15 @@ __attribute__((section(".reset"), naked, used)) static void reset(void) {
 }
 
 extern const uint32_t _stack;
-__attribute__((section(".vectors"), used)) static const void *const vectors[4] = {&_stack, reset, reset, reset};
+__attribute__((section(".vectors"), used)) static const void *const vectors[4] = { &_stack, reset, reset, reset };
 
 // Where `picotool info` looks for the binary information: the build puts the addresses of slot A's here.
-__attribute__((section(".info"), used)) static const uint32_t info[5] = {0, 0, 0, 0, 0};
+__attribute__((section(".info"), used)) static const uint32_t info[5] = { 0, 0, 0, 0, 0 };
 
 #if RP2040
 __asm__(".pushsection .boot2, \"a\"\n .incbin \"" BOOT2 "\"\n .popsection\n");
 #else
 // The image definition that the boot ROM looks for (RP2350 datasheet, 5.9): an executable for the Arm cores, secure; the only block.
-__attribute__((section(".definition"), used)) static const uint32_t definition[5] = {0xffffded3, 0x10210142, 0x000001ff, 0, 0xab123579};
+__attribute__((section(".definition"), used)) static const uint32_t definition[5] = { 0xffffded3, 0x10210142, 0x000001ff, 0, 0xab123579 };
 #endif
 #endif

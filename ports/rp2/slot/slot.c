@@ -26,7 +26,7 @@ typedef struct {
 } flash_obj_t;
 
 static void flash_call(uint32_t at, qstr method, mp_obj_t first, mp_obj_t second, mp_obj_t third) {
-    flash_obj_t flash = {{&rp2_flash_type}, at, 4096};
+    flash_obj_t flash = { { &rp2_flash_type }, at, 4096 };
     mp_obj_t call[5];
     mp_load_method(MP_OBJ_FROM_PTR(&flash), method, call);
     call[2] = first;
@@ -44,7 +44,7 @@ static void flash_erase(uint32_t at) {
 }
 
 static void flash_program(uint32_t at, const uint8_t *page) {
-    mp_obj_array_t data = {{&mp_type_bytearray}, BYTEARRAY_TYPECODE, 0, 256, (void *)page};
+    mp_obj_array_t data = { { &mp_type_bytearray }, BYTEARRAY_TYPECODE, 0, 256, (void *)page };
     flash_call(at, MP_QSTR_writeblocks, MP_OBJ_NEW_SMALL_INT(0), MP_OBJ_FROM_PTR(&data), MP_OBJ_NEW_SMALL_INT(0));
 }
 
@@ -113,7 +113,8 @@ static MP_DEFINE_CONST_FUN_OBJ_2(slot_write_obj, slot_write);
 
 // step(what[, size, crc]): BEGIN, ACTIVATE (these two), CONFIRM or ROLLBACK
 static mp_obj_t slot_step(size_t n, const mp_obj_t *args) {
-    return refused(ctl_step(mp_obj_get_int(args[0]), own_slot(), n > 1 ? mp_obj_get_int(args[1]) : 0, n > 2 ? mp_obj_get_int_truncated(args[2]) : 0));
+    return refused(
+        ctl_step(mp_obj_get_int(args[0]), own_slot(), n > 1 ? mp_obj_get_int(args[1]) : 0, n > 2 ? mp_obj_get_int_truncated(args[2]) : 0));
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(slot_step_obj, 1, 3, slot_step);
 
@@ -129,18 +130,15 @@ static mp_obj_t slot_started(void) {
 static MP_DEFINE_CONST_FUN_OBJ_0(slot_started_obj, slot_started);
 
 static const mp_rom_map_elem_t slot_globals_table[] = {
-    {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__mtdb_slot)},
-    {MP_ROM_QSTR(MP_QSTR_status), MP_ROM_PTR(&slot_status_obj)},
-    {MP_ROM_QSTR(MP_QSTR_fits), MP_ROM_PTR(&slot_fits_obj)},
-    {MP_ROM_QSTR(MP_QSTR_read), MP_ROM_PTR(&slot_read_obj)},
-    {MP_ROM_QSTR(MP_QSTR_write), MP_ROM_PTR(&slot_write_obj)},
-    {MP_ROM_QSTR(MP_QSTR_step), MP_ROM_PTR(&slot_step_obj)},
-    {MP_ROM_QSTR(MP_QSTR_started), MP_ROM_PTR(&slot_started_obj)},
+    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__mtdb_slot) }, { MP_ROM_QSTR(MP_QSTR_status), MP_ROM_PTR(&slot_status_obj) },
+    { MP_ROM_QSTR(MP_QSTR_fits), MP_ROM_PTR(&slot_fits_obj) },          { MP_ROM_QSTR(MP_QSTR_read), MP_ROM_PTR(&slot_read_obj) },
+    { MP_ROM_QSTR(MP_QSTR_write), MP_ROM_PTR(&slot_write_obj) },        { MP_ROM_QSTR(MP_QSTR_step), MP_ROM_PTR(&slot_step_obj) },
+    { MP_ROM_QSTR(MP_QSTR_started), MP_ROM_PTR(&slot_started_obj) },
 };
 static MP_DEFINE_CONST_DICT(slot_globals, slot_globals_table);
 
 const mp_obj_module_t mtdb_slot_module = {
-    .base = {&mp_type_module},
+    .base = { &mp_type_module },
     .globals = (mp_obj_dict_t *)&slot_globals,
 };
 MP_REGISTER_MODULE(MP_QSTR__mtdb_slot, mtdb_slot_module);
