@@ -128,7 +128,8 @@ class Board:
 
     def reset(self):
         """Restart it."""
-        self.link.exec_raw_no_follow("up.restart()")
+        self.link.exec_raw_no_follow("print('restarts')\nup.restart()")
+        self.link.read_until(1, b"restarts", timeout=20)
         time.sleep(0.5)
         self.close()
 

@@ -275,10 +275,11 @@ def interactive(flash):
 
 
 @contextlib.contextmanager
-def serial_port(flash):
-    """Run the RPI_PICO image on a flash file: gives the path of its serial port, a pseudo-terminal that loses nothing."""
+def serial_port(flash, installed=False):
+    """Run the RPI_PICO image on a flash file: gives the path of its serial port, a pseudo-terminal that loses nothing. `installed`: as
+    for `run`."""
     board = subprocess.Popen(
-        [sys.executable, __file__, "serve", flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, __file__, "serve", flash, *["installed"][: installed]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True, preexec_fn=guard.with_us,
     )  # fmt: skip
     try:
@@ -292,11 +293,11 @@ def serial_port(flash):
         board.stdout.close()
 
 
-async def serve(flash):
+async def serve(flash, installed):
     """The process of `serial_port`; it ends with its standard input."""
     from rp2040py.cli.pty_repl import PtyInteractiveRepl
 
-    device = plug_in(image(), flash)
+    device = plug_in(None if installed else image(), flash)
     await within(60, device.astart(timeout=None))
     port = PtyInteractiveRepl(device.cdc, device.simulator, on_quit=lambda status: None)
     await port.start()
@@ -351,6 +352,6 @@ async def main(argv):
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        asyncio.run(serve(Path(sys.argv[2])))
+        asyncio.run(serve(Path(sys.argv[2]), len(sys.argv) > 3))
     else:
         sys.exit(asyncio.run(main(sys.argv[1:])))

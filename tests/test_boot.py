@@ -1,6 +1,6 @@
 """The Picos' boot loader and slot writer (docs/update.md): power cuts on a model of NOR flash, and mutations that it must notice.
 
-MTDB_NIGHTLY=1 cuts again at every operation of what follows a cut, else at the first six and at every 101st.
+MTDB_NIGHTLY=1 cuts again at every operation of what follows a cut, else at the first six and at every 1001st, after one of two first cuts.
 """
 
 import os
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "tests" / "boot" / "model.c"
 BOOT = ROOT / "ports" / "rp2" / "boot"
 NIGHTLY = bool(os.environ.get("MTDB_NIGHTLY"))
-EVERY = "1" if NIGHTLY else "101"
+EVERY = "1" if NIGHTLY else "1001"
 
 
 def _compile(source, program, *options):
