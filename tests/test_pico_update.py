@@ -189,7 +189,10 @@ def test_power_cuts_around_the_activation(used, tmp_path):
     b = image("b")
     begun = bytearray(used)
     begun[CONTROL : CONTROL + 2 * layout.BLOCK] = slots.control(image("a"), b, (slots.VALID, slots.EMPTY), 0)
-    activate = "import _mtdb_slot, machine\nif _mtdb_slot.status()[2] == 0:\n    _mtdb_slot.step(1, %d, %d)\nmachine.reset()" % (len(b), zlib.crc32(b))
+    activate = "import _mtdb_slot, machine\nif _mtdb_slot.status()[2] == 0:\n    _mtdb_slot.step(1, %d, %d)\nmachine.reset()" % (
+        len(b),
+        zlib.crc32(b),
+    )
     confirm = "import _mtdb_slot\nif _mtdb_slot.status()[1] == 2:\n    _mtdb_slot.step(2)\nprint(_mtdb_slot.status()[:3])"
     seen = set()
     for cut in range(200 if NIGHTLY else 1):
@@ -224,6 +227,72 @@ def test_the_merged_uf2_over_a_board_in_use_keeps_its_data(used, tmp_path):
     assert flash[CONTROL : CONTROL + 2 * layout.BLOCK] == slots.control(image("a"))
     path.write_bytes(flash)
     assert start(path) == "0 valid empty None [] %s\n" % FILES
+
+
+SIGNED = """
+import asyncio, _mtdb_slot as chip
+from microtetherdb import ota
+from microtetherdb.ota import updater
+from microtetherdb.ota.slot_rp2 import PicoSlot
+chip.fresh(b"one")
+chip.SIZE = 1 << 20
+class One(PicoSlot):
+    linked = False
+def check(m, slot=PicoSlot):
+    try:
+        return asyncio.run(ota.Updater(slot(), board="RPI_PICO", key=%r, security=1).check(dict(m)))["version"]
+    except ota.OTAError as e:
+        return type(e).__name__
+m = %r
+a, b = m["slots"]
+unsigned = dict(m)
+del unsigned["slots_signature"]
+print(check(m), check(unsigned), check(dict(m, slots=[b, a])), check(dict(m, slots=[a, a])), check(dict(m, version="9")))
+print(check(dict(m, slots_signature=m["signature"])), check(dict(m, security=0)), check(dict(m, slots=[a, dict(b, file="elsewhere")])))
+print(check(m, One), check(dict(m, slots=[b, a]), One))  # a board with one image for both slots looks at the first signature
+updater.UPDATER = 1
+print(check(m, One))  # a client of the first version
+"""
+
+
+def test_a_manifest_with_an_image_for_each_slot_is_signed_as_a_whole(run, tmp_path, capsys):
+    key = tmp_path / "key.pem"
+    updates.keygen(key)
+    for letter in "ab":
+        (tmp_path / ("x-%s.bin" % letter)).write_bytes(image(letter))
+    a, b = str(tmp_path / "x-a.bin"), str(tmp_path / "x-b.bin")
+    sign = ["--board", "RPI_PICO", "--version", "2", "--security", "1", "--key", str(key)]
+    assert updates.main(["sign", a, b, *sign]) == 0
+    where = tmp_path / "RPI_PICO.json"
+    m = json.loads(where.read_text())
+    assert m["updater"] == 2 and m["file"] == m["slots"][0]["file"] == "x-a.bin" and m["slots"][1]["file"] == "x-b.bin"
+    lines, good = updates.inspect(where, str(key) + ".pub")
+    assert good and sum("match" in line for line in lines) == 2, lines
+    public = updates.public_hex(updates.load_key(key))
+    assert run(SIGNED % (public, m)).split("\n") == [
+        "2 BadSignature BadSignature BadSignature BadSignature",
+        "BadSignature BadSignature 2",
+        "2 2",
+        "UpdaterTooOld",
+        "",
+    ]
+    where.write_text(json.dumps(dict(m, slots=m["slots"][::-1])))
+    assert not updates.inspect(where, str(key) + ".pub")[1]
+    where.unlink()
+    capsys.readouterr()
+    (tmp_path / "cut.bin").write_bytes(image("b")[:100000] + b"x")
+    pico2 = str(next((ROOT / "dist" / "RPI_PICO2").glob("*-b.bin")))
+    for images, said in (
+        ([a], "give the -a.bin and the -b.bin"),
+        ([b, a], "linked for another place"),
+        ([a, a], "linked for another place"),
+        ([a, pico2], "linked for another place"),
+        ([a, str(tmp_path / "cut.bin")], "cut short"),
+    ):
+        assert updates.main(["sign", *images, *sign]) == 1
+        assert said in capsys.readouterr().err and not where.exists()
+    assert updates.main(["sign", a, b, "--board", "UNIX", "--version", "2"]) == 1
+    assert "one image serves both slots" in capsys.readouterr().err
 
 
 UPDATE = """
