@@ -154,14 +154,22 @@ static void flash_program(uint32_t at, const uint8_t *page) {
     flash_close();
 }
 
+// Run from clk_ref, as after a reset: so an application finds it that sets its clocks up.
+static void calm(void) {
+    CLEAR(CLOCKS_BASE + CLOCKS_CLK_SYS_CTRL_OFFSET, CLOCKS_CLK_SYS_CTRL_SRC_BITS);
+    while (!(REG(CLOCKS_BASE + CLOCKS_CLK_SYS_SELECTED_OFFSET) & 1)) {
+    }
+}
+
 // Crystal and PLL: after a reset the chip runs at about 6.5 MHz (RP2040; 11 MHz: RP2350) from its ring oscillator, and a check of
 // a whole slot would take a second. 12 MHz * 125 / 6 / 2 = 125 MHz on both chips.
+static int hurried;
+
 static void hurry(void) {
-    static int done;
-    if (done) {
+    if (hurried) {
         return;
     }
-    done = 1;
+    hurried = 1;
     REG(XOSC_BASE + XOSC_CTRL_OFFSET) = XOSC_CTRL_FREQ_RANGE_VALUE_1_15MHZ;
     REG(XOSC_BASE + XOSC_STARTUP_OFFSET) = 47; // in 256 periods: 1 ms
     SET(XOSC_BASE + XOSC_CTRL_OFFSET, XOSC_CTRL_ENABLE_VALUE_ENABLE << XOSC_CTRL_ENABLE_LSB);
@@ -170,9 +178,7 @@ static void hurry(void) {
     REG(CLOCKS_BASE + CLOCKS_CLK_REF_CTRL_OFFSET) = CLOCKS_CLK_REF_CTRL_SRC_VALUE_XOSC_CLKSRC;
     while (!(REG(CLOCKS_BASE + CLOCKS_CLK_REF_SELECTED_OFFSET) & 1 << CLOCKS_CLK_REF_CTRL_SRC_VALUE_XOSC_CLKSRC)) {
     }
-    CLEAR(CLOCKS_BASE + CLOCKS_CLK_SYS_CTRL_OFFSET, CLOCKS_CLK_SYS_CTRL_SRC_BITS); // clk_ref, should it not run from there
-    while (!(REG(CLOCKS_BASE + CLOCKS_CLK_SYS_SELECTED_OFFSET) & 1)) {
-    }
+    calm();
     SET(RESETS_BASE + RESETS_RESET_OFFSET, RESETS_RESET_PLL_SYS_BITS);
     CLEAR(RESETS_BASE + RESETS_RESET_OFFSET, RESETS_RESET_PLL_SYS_BITS);
     while (!(REG(RESETS_BASE + RESETS_RESET_DONE_OFFSET) & RESETS_RESET_PLL_SYS_BITS)) {
@@ -220,6 +226,9 @@ __attribute__((used)) static void boot(void) {
         for (;;) {
         }
     }
+    if (hurried) {
+        calm();
+    }
     if (trial) {
         watch();
     }
@@ -234,7 +243,7 @@ __attribute__((used)) static void boot(void) {
 }
 
 // Copies everything else into RAM, clears what is zero at the start, and goes there.
-__attribute__((section(".reset"), naked, used)) static void reset(void) {
+__attribute__((section(".reset"), naked, used)) void reset(void) {
     __asm volatile("ldr r0, =_ram_from\n ldr r1, =_ram_to\n ldr r2, =_ram_end\n"
                    "1: cmp r1, r2\n bhs 2f\n ldmia r0!, {r3}\n stmia r1!, {r3}\n b 1b\n"
                    "2: ldr r2, =_bss_end\n movs r3, #0\n"
