@@ -187,8 +187,8 @@ def parsed(q):
     """Return a filter that is given as JSON text, or as None, as a dict; all others as they are."""
     if isinstance(q, str):
         q = module("records.strict_json").given("filter", q)
-        if q is None:  # a text is not a filter that was left out
-            raise QueryError("filter: a document, not null")
+        if q is None:
+            raise QueryError("filter: a document, not null")  # for None is taken as {}
     return {} if q is None else q
 
 

@@ -46,7 +46,7 @@ def _catalogued(path):
         or len(path.encode()) > _ALL_PATHS
         or any(s.isdigit() for s in steps)
     ):
-        raise QueryError("path: up to %d different paths, together %d bytes, without numbers of elements" % (_PATHS, _ALL_PATHS))
+        raise QueryError("index: up to %d different paths, together %d bytes, without numbers of elements" % (_PATHS, _ALL_PATHS))
     return path, COMPOUND
 
 

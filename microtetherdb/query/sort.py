@@ -11,7 +11,7 @@ _NULL = b"\x10"
 
 
 def parse(spec, name="sort"):
-    """Return [(steps, descending)] of a sort argument, called `name`; raises `QueryError`.
+    """Return [(steps, descending)] of a sort argument, or of another one called `name`; raises `QueryError`.
 
     `"name"`, `"-name"`, a list of such and of `(path, 1 | -1)`, or `{path: 1 | -1}` (an OrderedDict
     or one field, as plain dicts have no order on MicroPython).
