@@ -232,7 +232,7 @@ for spec in ("n", [("n", 1), ("s", -1)], "a.n", "s", [("a.n", 1), ("a.b", 1)], [
         if random.random() < 0.3:
             key = "k%d" % random.randrange(30)
             assert db.delete(key) == (1 if model.pop(key, None) is not None else 0)
-    assert seen > turns // 30, (spec, seen)
+    assert seen > turns // 30 or turns < 60, (spec, seen)
     assert len(db) == len(model)
     check(db)
     db.close()
