@@ -38,6 +38,10 @@ _FIRST = (
     ("query.cursor", "query.run"),
     ("many", "query.cursor steps query.projection"),
     ("query.explain", "query.run"),
+    ("query.expression", "errors query.operand query.comparison query.path"),
+    ("query.aggregate", "query.cursor query.expression"),
+    ("query.group", "query.expression query.accumulators"),
+    ("query.reshape", "query.expression"),
 )
 
 _lock = allocate_lock()

@@ -19,6 +19,7 @@ _WHERE = (
     ("query.run", ("query", "count")),
     ("query.cursor", ("find", "query_async", "count_async")),
     ("query.explain", ("explain",)),
+    ("query.aggregate", ("aggregate", "aggregate_async")),
     ("query.index_build", ("create_index", "drop_index", "indexes")),
     ("many", ("delete_many", "update_many")),
     ("batch", ("put_batch", "delete_batch")),

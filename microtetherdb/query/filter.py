@@ -5,6 +5,7 @@ A compiled filter is a tree of closures `f(document) -> bool`, made once for eac
 
 from ..errors import QueryError
 from ..loading import module
+from ..records import keys
 from .comparison import equal
 from .operand import bad, check, is_operators, is_regex, searcher, whole_number
 from .operators import conditions
@@ -48,8 +49,9 @@ class Filter:
     _left = _CONDITIONS
     _depth = 0
 
-    def __init__(self, q):
+    def __init__(self, q, of_records=True):
         self.sargs = []
+        self._of_records = of_records
         tests = self.tests(q, True, True)
         self.test = conjunction(tests)
         self.fields = len(tests)
@@ -101,7 +103,7 @@ class Filter:
                 self._logical(name, x, root, conjunct, out)
                 continue
             parts = split(name)
-            if parts[0] == "_id" and root:
+            if parts[0] == "_id" and root and self._of_records:
                 out.append(module("query.by_key").condition(self, name, x, conjunct))
                 continue
             tags = parts[0] == "tags"
@@ -137,6 +139,18 @@ class Filter:
             self.sargs.append((name, "$eq", x))
         return [(False, equal(x), False, None)]
 
+    def _expression(self, x, conjunct):
+        expression = module("query.expression")
+        scope = expression.Scope((lambda: keys.shown(self.key)) if self._of_records else None)
+        f = scope.compile(x)
+        true = expression.true
+        if scope.keyed and self._of_records:
+            module("query.by_key").asked(self)
+        self.only_tags = False
+        if conjunct:
+            self.rest += 1
+        return lambda doc: true(f(doc))
+
     def _sargs(self, name, x):
         for op in x:
             if op in SARGABLE:
@@ -149,6 +163,9 @@ class Filter:
     def _logical(self, op, x, root, conjunct, out):
         if op == "$limit" and root and not self._depth:
             self.limit = whole_number(op, x)
+            return
+        if op == "$expr" and root:
+            out.append(self._expression(x, conjunct))
             return
         if op not in ("$and", "$or", "$nor"):
             bad(op, "unknown operator")
@@ -181,12 +198,15 @@ def _several(x):
     return False
 
 
-def compile(q):
-    """Return the `Filter` of a query: a dict, an OrderedDict, or its JSON text (then order of fields counts)."""
+def compile(q, of_records=True):
+    """Return the `Filter` of a query: a dict, an OrderedDict, or its JSON text (then order of fields counts).
+
+    `of_records`: `_id` is the record's key, not a field.
+    """
     if isinstance(q, Filter):
         return q
     if isinstance(q, str):
         q = module("records.strict_json").given("filter", q)
     elif q is None:
         q = {}
-    return Filter(q)
+    return Filter(q, of_records)
