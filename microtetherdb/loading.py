@@ -38,10 +38,11 @@ _FIRST = (
     ("query.cursor", "query.run"),
     ("many", "query.cursor steps query.projection"),
     ("query.explain", "query.run"),
-    ("query.expression", "errors query.operand query.comparison query.path"),
-    ("query.aggregate", "query.cursor query.expression"),
+    ("query.expression", "errors query.value_order query.operand query.path"),
+    ("query.aggregate", "query.expression"),
     ("query.group", "query.expression query.accumulators"),
     ("query.reshape", "query.expression"),
+    ("query.date_trunc", "query.expression"),
 )
 
 _lock = allocate_lock()

@@ -7,8 +7,7 @@ called for each document: those on one operand share its value.
 import math
 
 from ..loading import module
-from .comparison import EXACT
-from .expression import compare, identity
+from .expression import EXACT, compare, identity
 from .operand import bad
 from .value_order import MISSING
 
@@ -42,7 +41,8 @@ class Accumulators:
                 bad(op, "%s takes one accumulator, as {'$sum': '$a'}" % name)
             for acc in x:
                 self._operand(name, acc, x[acc], scope, operands)
-        self.add = _each([_on(f, self._steps(some)) for _, f, some in operands])
+        self.add = _each([_plus(x, f) if some is None else _on(f, self._steps(some)) for x, f, some in operands])
+        self.template.append(None)  # the next group's state
 
     def _operand(self, name, acc, x, scope, operands):
         if acc not in _NAMES:
@@ -53,6 +53,11 @@ class Accumulators:
             acc, x = "$sum", 1
         if isinstance(x, (list, tuple)):
             bad(acc, "takes one expression, not an array")
+        if acc == "$sum" and (type(x) is int or type(x) is float) and x - x == 0:
+            self._shown.append((name, acc, len(self.template) + 1))
+            self.template.append(0)
+            operands.append((len(self.template), x, None))
+            return
         for other, _, some in operands:
             if isinstance(x, str) and other == x:
                 some.append((name, acc))
@@ -218,6 +223,14 @@ def _step(acc, i):
                 state[i + 2] += d * (v - m)
 
     return step
+
+
+def _plus(i, x):
+    # $sum of a constant.
+    def plus(state, doc):
+        state[i] += x
+
+    return plus
 
 
 def _on(f, step):

@@ -3,61 +3,103 @@
 What a pipeline begins with, `$match` and then `$sort`, `$skip`, `$limit`, is run as a query, by index or key range where there is one.
 """
 
+import time
+from json import loads
+
+from micropython import const
+
 from ..errors import QueryError
 from ..loading import module
 from ..locking import hold
 from ..records import keys as _keys
-from .cursor import Cursor
+from ..records import record
 from .expression import Scope
-from .filter import compile
 from .operand import bad, whole_number
-from .run import Query, too_deep
-from .table_scan import gather
 
-_STAGES = 100
+_STAGES = const(100)
 _NAMES = ("$match", "$project", "$set", "$addFields", "$unset", "$unwind", "$group", "$sort", "$skip", "$limit", "$count", "$bucket")
 
 type = type  # see database.py
 
 
-class Results(Cursor):
-    """What `aggregate` returns: gives documents, one at a time, for `for` and `async for`, as `find` does."""
+class Source:
+    """What a pipeline reads: stored keys from `start` (included) to `end` (excluded, None: all), here those of the plain database.
+
+    `query(q, sort, limit)` makes the `run.Query` of what the pipeline begins with, for these only; `shown(key)` is the `_id` of a stored key.
+    """
+
+    start = _keys.USER
+    end = None
+
+    def query(self, q, sort, limit):
+        """Return the query of a filter and an order, or None for all; `limit`: how many are wanted, 0 for all."""
+        return module("query.run").Query(q, sort, 0, limit)
+
+    def shown(self, key):
+        """Return the `_id` of the document under a stored key."""
+        return _keys.shown(key)
+
+
+class Results:
+    """What `aggregate` returns: gives documents one at a time, for `for` and, sharing the event loop, `async for`. Raises `DBClosed`."""
 
     def __init__(self, db, pipeline, max_groups, source):
         self._db = db
-        self._pipeline = Pipeline(pipeline, max_groups, source)
-        self._matches = self._since = None
+        self._pipeline = Pipeline(pipeline, max_groups, source or Source())
+        self._docs = self._since = None
         with hold(db):
             db._queries += 1
 
-    def _begin(self, shared):
-        if self._matches is None:
-            self._matches = self._pipeline.run(self._db, shared)
+    def _step(self, shared):
+        # The next document, or None when there is none yet.
+        db = self._db
+        try:
+            with hold(db):
+                if self._docs is None:
+                    self._docs = self._pipeline.run(db, shared)
+                return next(self._docs)
+        except RuntimeError as e:
+            module("query.run").too_deep(e)
+
+    def __iter__(self):
+        return self
 
     def __next__(self):
-        self._begin(False)
-        return Cursor.__next__(self)
+        doc = None
+        while doc is None:
+            doc = self._step(False)
+        return doc
+
+    def __aiter__(self):
+        return self
 
     async def __anext__(self):
-        self._begin(True)
-        return await Cursor.__anext__(self)
+        import asyncio
 
-    def _shown(self, doc):
+        doc = None
+        while doc is None:
+            if self._since is None or time.ticks_diff(time.ticks_ms(), self._since) >= 2:
+                await asyncio.sleep_ms(0)
+                self._since = time.ticks_ms()
+            try:
+                doc = self._step(True)
+            except StopIteration:
+                doc = StopAsyncIteration
+        if doc is StopAsyncIteration:
+            raise StopAsyncIteration
         return doc
 
     def close(self):
         """End it early and free what it holds."""
-        if self._matches is not None:
-            Cursor.close(self)
+        with self._db._lock:
+            if self._docs is not None:
+                self._docs.close()
 
 
 class Pipeline:
-    """A compiled pipeline. Raises `QueryError` for what is no valid one.
+    """A compiled pipeline over a `Source`. Raises `QueryError` for what is no valid one."""
 
-    `source(q, sort, skip, limit)`: makes the query that it begins with, a `run.Query` or what has its `run` and `filter`.
-    """
-
-    def __init__(self, stages, max_groups=1000, source=Query):
+    def __init__(self, stages, max_groups, source):
         if isinstance(stages, str):
             stages = module("records.strict_json").given("pipeline", stages)
         if not isinstance(stages, (list, tuple)):
@@ -67,6 +109,7 @@ class Pipeline:
         if type(max_groups) is not int or max_groups < 1:
             raise QueryError("max_groups: int, at least 1")
         self._max = max_groups
+        self._source = source
         self._scope = Scope()
         self._blocks = False  # all is read before the first result
         self._fast = None  # of a group that comes first
@@ -79,11 +122,13 @@ class Pipeline:
                     module("query.nearest").unknown(op, _NAMES, "stage")
                 named.append((op, stage[op]))
         try:
-            self._compile(named, source)
+            self._compile(named)
         except RuntimeError as e:
-            too_deep(e)
+            module("query.run").too_deep(e)
+        self._keyed = self._scope.keyed or not self._scope.closed
+        self._scope = None
 
-    def _compile(self, named, source):
+    def _compile(self, named):
         n = 0
         filters = []
         while n < len(named) and named[n][0] == "$match":
@@ -95,20 +140,21 @@ class Pipeline:
             _, order = _order(named[n][1])
             n += 1
             keep = _kept(named, n)
-        self.query = source({"$and": filters} if len(filters) > 1 else filters[0] if filters else None, order, 0, keep)
+        self._query = None
+        if filters or order is not None:
+            q = {"$and": filters} if len(filters) > 1 else filters[0] if filters else None
+            self._query = self._source.query(q, order, keep)
         self._stages = []
         while n < len(named):
             op, x = named[n]
             n += 1
             self._stages.append(self._stage(op, x, _kept(named, n) if op == "$sort" else 0))
-        if not self._scope.closed:
-            self._scope.keyed = True
 
     def _stage(self, op, x, keep):
         # Returns a function that makes a generator of documents of another one; both may yield None between.
         scope = self._scope
         if op == "$match":
-            f = compile(_filter(x), False)
+            f = module("query.filter").compile(_filter(x), False)
             if not scope.closed:
                 scope.keyed = True
             return lambda docs, shared: _mapped(docs, lambda doc: doc if f.test(doc) else None)
@@ -147,12 +193,14 @@ class Pipeline:
         # What reads all before it gives the first result does so with the lock held.
         shared = shared or not self._blocks
         stages = self._stages
-        query = self.query
-        if self._fast is not None and not shared and not self._scope.keyed and query.__class__ is Query and query.order is None and query.plan(db) is None:
-            docs = _gathered(db, query.filter, self._fast)
+        source = self._source
+        query = self._query
+        if self._fast is not None and not shared and not self._keyed and query is None:
+            docs = _gathered(db, source, self._fast)
             stages = stages[1:]
         else:
-            docs = _documents(db, query, self._scope.keyed, shared)
+            docs = _all(db, source, shared) if query is None else query.run(db, shared)
+            docs = _documents(docs, source.shown if self._keyed else None)
         for stage in stages:
             docs = stage(docs, shared)
         return docs
@@ -199,31 +247,39 @@ def _kept(named, n):
 # Generators of documents. All give None where nothing came of a step.
 
 
-def _documents(db, query, keyed, shared):
-    shown = getattr(query, "shown", _keys.shown)
-    for m in query.run(db, shared):
-        if m is not None:
-            doc = m[1]
-            if type(doc) is not dict:  # a value that is no document has no fields
-                continue
-            if keyed:
-                doc["_id"] = shown(m[0])
-            yield doc
-        else:
+def _all(db, source, shared):
+    # As a query's matches: (stored key, document), and None between.
+    for key, raw in db._store.scan(source.start, source.end):
+        if raw[0] > 7 or not record.expired(raw, db._clock):
+            yield key, record.decode(raw)
+        if shared:
             yield None
 
 
-def _gathered(db, f, group):
-    # The groups of all records that match, with the lock held from first to last.
-    found = []
+def _documents(matches, shown):
+    # `shown`: of the key, where documents are to carry it.
+    for m in matches:
+        doc = None
+        if m is not None and type(m[1]) is dict:  # a value that is no document has no fields
+            doc = m[1]
+            if shown is not None:
+                doc["_id"] = shown(m[0])
+        yield doc
 
-    def begin():
-        states, add = group.begin()
-        found[:] = states, add
-        return add
 
-    gather(db, f, 0, begin)
-    return group.results(found[0])
+def _gathered(db, source, group):
+    # The groups of all records, with the lock held from first to last.
+    def gather(tree):
+        chain, add = group.begin()
+        parse = loads
+        for raw in tree.values(source.start, source.end):
+            if raw[0] > 7:
+                add(parse(raw))
+            elif not record.expired(raw, db._clock):
+                add(record.decode(raw))
+        return chain
+
+    return group.results(db._store.at_once(gather))
 
 
 def _mapped(docs, f):
@@ -277,7 +333,7 @@ def _counted(docs, name, shared):
         yield {name: n}
 
 
-def aggregate(db, pipeline, max_groups=1000, source=Query):
+def aggregate(db, pipeline, max_groups=1000, source=None):
     """Return a cursor over what a pipeline gives: a list of stages as MongoDB has them, or its JSON text.
 
     Every document of it has its key as `_id`. At most `max_groups` groups are kept in RAM at a time. Raises `QueryError`

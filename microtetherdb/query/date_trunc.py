@@ -3,6 +3,8 @@
 Bins are counted from 2000-01-01T00:00:00, weeks from the first `startOfWeek` from that day on, as MongoDB does.
 """
 
+from micropython import const
+
 from .expression import named, whole
 from .operand import bad
 from .value_order import MISSING
@@ -10,7 +12,7 @@ from .value_order import MISSING
 type = type  # see database.py
 int = int
 
-_2000 = 946684800  # 2000-01-01, a Saturday, in seconds since 1970
+_2000 = const(946684800)  # 2000-01-01, a Saturday, in seconds since 1970
 _DAYS = "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday"
 
 

@@ -4,25 +4,28 @@ Made once, for `$expr` and the stages of `aggregate`; they run for each document
 "Aggregation Operators". Whole numbers are exact at any size; documents are equal whatever the order of their fields.
 """
 
-import math
+from micropython import const
 
 from ..loading import module
-from .comparison import EXACT
 from .operand import bad, check
 from .path import split
 from .value_order import MISSING, encode
 
-_DEPTH = 20  # of expressions
-_MANY = 400  # values and operators in one pipeline or filter
-_ANY = 99
+# Up to here every whole number is a float (as comparison.EXACT, without its module).
+EXACT = 1 << 53 if 1.0 + 1e-10 != 1.0 else 1 << 24
 
-# Operators with the least and the most operands that they take.
-_ARITY = (
-    ("$abs", 1, 1), ("$ceil", 1, 1), ("$floor", 1, 1), ("$not", 1, 1), ("$size", 1, 1), ("$toLower", 1, 1), ("$toUpper", 1, 1),
-    ("$arrayElemAt", 2, 2), ("$divide", 2, 2), ("$eq", 2, 2), ("$gt", 2, 2), ("$gte", 2, 2), ("$in", 2, 2), ("$lt", 2, 2),
-    ("$lte", 2, 2), ("$mod", 2, 2), ("$ne", 2, 2), ("$subtract", 2, 2), ("$round", 1, 2), ("$substr", 3, 3), ("$substrBytes", 3, 3),
-    ("$add", 0, _ANY), ("$and", 0, _ANY), ("$concat", 0, _ANY), ("$ifNull", 2, _ANY), ("$max", 0, _ANY), ("$min", 0, _ANY),
-    ("$multiply", 0, _ANY), ("$or", 0, _ANY), ("$cond", 3, 3), ("$dateTrunc", 0, 0), ("$literal", 0, 0),
+_DEPTH = const(20)  # of expressions
+_MANY = const(400)  # values and operators in one pipeline or filter
+_ANY = const(99)
+
+# Operators, the least and the most operands that they take, and where they are: 0 arithmetic, 1 functions, 2 here.
+_OPERATORS = (
+    ("$dateTrunc", 0, 0, 2), ("$literal", 0, 0, 2), ("$cond", 3, 3, 1), ("$subtract", 2, 2, 0), ("$mod", 2, 2, 0),
+    ("$divide", 2, 2, 0), ("$floor", 1, 1, 0), ("$multiply", 0, _ANY, 0), ("$add", 0, _ANY, 0), ("$abs", 1, 1, 0),
+    ("$ceil", 1, 1, 0), ("$round", 1, 2, 0), ("$eq", 2, 2, 1), ("$ne", 2, 2, 1), ("$gt", 2, 2, 1), ("$gte", 2, 2, 1),
+    ("$lt", 2, 2, 1), ("$lte", 2, 2, 1), ("$and", 0, _ANY, 1), ("$or", 0, _ANY, 1), ("$not", 1, 1, 1), ("$ifNull", 2, _ANY, 1),
+    ("$in", 2, 2, 1), ("$size", 1, 1, 1), ("$arrayElemAt", 2, 2, 1), ("$min", 0, _ANY, 1), ("$max", 0, _ANY, 1),
+    ("$concat", 0, _ANY, 1), ("$toLower", 1, 1, 1), ("$toUpper", 1, 1, 1), ("$substr", 3, 3, 1), ("$substrBytes", 3, 3, 1),
 )  # fmt: skip
 
 type = type  # see database.py
@@ -199,16 +202,16 @@ class Scope:
         return document
 
     def _operator(self, op, x):
-        for name, least, most in _ARITY:
+        for name, least, most, where in _OPERATORS:
             if name == op:
                 break
         else:
-            module("query.nearest").unknown(op, [name for name, _, _ in _ARITY])
+            module("query.nearest").unknown(op, [row[0] for row in _OPERATORS])
+        if op == "$dateTrunc":
+            return module("query.date_trunc").compile(self, x)
         if op == "$literal":
             check(op, x)
             return lambda doc: x
-        if op == "$dateTrunc":
-            return module("query.date_trunc").compile(self, x)
         if op == "$cond" and isinstance(x, dict):
             for name in x:
                 if name not in ("if", "then", "else"):
@@ -219,22 +222,17 @@ class Scope:
         if not isinstance(x, (list, tuple)):
             x = (x,)
         if not least <= len(x) <= most:
-            bad(op, "takes %s%d operands, not %d" % ("" if least == most else "at least " if most == _ANY else "up to ", least if most == _ANY else most, len(x)))
+            if most == _ANY:
+                bad(op, "takes at least %d operands, not %d" % (least, len(x)))
+            bad(op, "takes %s%d operand%s, not %d" % ("" if least == most else "up to ", most, "" if most == 1 else "s", len(x)))
         if op == "$in":
             f = self.compile(x[0])
             g, fixed = self.constant(x[1])
-            return _member(f, g, fixed)
+            return module("query.functions").member(f, g, fixed)
         fs = [self.compile(e) for e in x]
-        b = x[-1] if x and (type(x[-1]) is int or type(x[-1]) is float) else None  # a constant, for what has two operands
-        if len(fs) == 1 and most == 1:
-            return _one(op, fs[0])
-        if most == 2:
-            return _round(*fs) if op == "$round" else _two(op, fs[0], fs[1], b)
-        if op == "$cond":
-            return _cond(*fs)
-        if most == 3:
-            return _substr(op, *fs)
-        return _all(op, fs, b)
+        if where == 0:
+            return module("query.arithmetic").make(op, fs, x)
+        return module("query.functions").make(op, fs)
 
 
 def reach(v, parts, i):
@@ -272,275 +270,3 @@ def numbers(op, *values):
     for v in values:
         if type(v) is not int and type(v) is not float:
             bad(op, "takes numbers, not " + named(v))
-
-
-def _text(op, v):
-    # A string; of a number its digits.
-    if type(v) is str:
-        return v
-    if v is None or v is MISSING:
-        return ""
-    numbers(op, v)
-    return str(int(v) if v - v == 0 and v == int(v) else v)
-
-
-def _one(op, f):
-    if op == "$not":
-        return lambda doc: not true(f(doc))
-    if op == "$toUpper":
-        return lambda doc: _text(op, f(doc)).upper()
-    if op == "$toLower":
-        return lambda doc: _text(op, f(doc)).lower()
-    if op == "$size":
-
-        def size(doc):
-            v = f(doc)
-            if not isinstance(v, list):
-                bad(op, "takes an array, not " + named(v))
-            return len(v)
-
-        return size
-    work = _abs if op == "$abs" else _floor if op == "$floor" else _ceil
-    return lambda doc: work(f(doc))
-
-
-# Small functions of values: a frame of more than eleven words would be on the heap (predicate.py).
-
-
-def _abs(v):
-    return abs(v) if type(v) is float or type(v) is int else _other("$abs", v, 0)
-
-
-def _floor(v):
-    return float(math.floor(v)) if type(v) is float and v - v == 0 else _other("$floor", v, 0)
-
-
-def _ceil(v):
-    return float(math.ceil(v)) if type(v) is float and v - v == 0 else _other("$ceil", v, 0)
-
-
-def _other(op, a, b):
-    # Of operands that are not both what is worked with: None where one is missing or null, or an error; or a number itself.
-    if a is None or a is MISSING or b is None or b is MISSING:
-        return None
-    numbers(op, a, b)
-    return a
-
-
-def _add(a, b):
-    t = type(a)
-    if t is int or t is float:
-        t = type(b)
-        if t is int or t is float:
-            return a + b
-    return _other("$add", a, b)
-
-
-def _subtract(a, b):
-    t = type(a)
-    if t is int or t is float:
-        t = type(b)
-        if t is int or t is float:
-            return a - b
-    return _other("$subtract", a, b)
-
-
-def _multiply(a, b):
-    t = type(a)
-    if t is int or t is float:
-        t = type(b)
-        if t is int or t is float:
-            return a * b
-    return _other("$multiply", a, b)
-
-
-def _divide(a, b):
-    t = type(a)
-    if t is int or t is float:
-        t = type(b)
-        if t is int or t is float:
-            if not b:
-                bad("$divide", "by 0")
-            return a / b
-    return _other("$divide", a, b)
-
-
-def _mod(a, b):
-    t = type(a)
-    if t is int and type(b) is int:
-        if a >= 0 and b > 0:
-            return a % b
-        if b:  # the remainder has the sign of the dividend
-            return -(-a % abs(b)) if a < 0 else a % -b
-    a = _other("$mod", a, b)
-    if a is None:
-        return None
-    if not b:
-        bad("$mod", "by 0")
-    return math.fmod(a, b)
-
-
-def _concat(a, b):
-    if type(a) is str and type(b) is str:
-        return a + b
-    for v in (a, b):
-        if v is not None and v is not MISSING and type(v) is not str:
-            bad("$concat", "takes strings, not " + named(v))
-        if type(v) is not str:
-            return None
-
-
-def _two(op, f, g, b):
-    if op == "$arrayElemAt":
-        return _element(op, f, g)
-    if op not in ("$subtract", "$divide", "$mod"):
-        return _comparison(op, f, g)
-    return _of_two(_subtract if op == "$subtract" else _divide if op == "$divide" else _mod, f, g, b)
-
-
-def _of_two(work, f, g, b):
-    if b is not None:
-        return lambda doc: work(f(doc), b)
-    return lambda doc: work(f(doc), g(doc))
-
-
-def _comparison(op, f, g):
-    if op == "$eq":
-        return lambda doc: compare(f(doc), g(doc)) == 0
-    if op == "$ne":
-        return lambda doc: compare(f(doc), g(doc)) != 0
-    if op == "$gt":
-        return lambda doc: compare(f(doc), g(doc)) > 0
-    if op == "$gte":
-        return lambda doc: compare(f(doc), g(doc)) >= 0
-    if op == "$lt":
-        return lambda doc: compare(f(doc), g(doc)) < 0
-    return lambda doc: compare(f(doc), g(doc)) <= 0
-
-
-def _element(op, f, g):
-    def element(doc):
-        v = f(doc)
-        i = g(doc)
-        if v is None or v is MISSING or i is None or i is MISSING:
-            return None
-        if not isinstance(v, list):
-            bad(op, "takes an array, not " + named(v))
-        i = whole(op, i, "an index")
-        return v[i] if -len(v) <= i < len(v) else MISSING
-
-    return element
-
-
-def _member(f, g, fixed):
-    def codes(doc):
-        v = g(doc)
-        if not isinstance(v, list):
-            bad("$in", "takes an array, not " + named(v))
-        return [code(e) for e in v]
-
-    if fixed:
-        some = set(codes(None))
-        return lambda doc: code(f(doc)) in some
-    return lambda doc: code(f(doc)) in codes(doc)
-
-
-def _all(op, fs, b):
-    if op == "$and" or op == "$or":
-        some = op == "$or"
-
-        def logical(doc):
-            for f in fs:
-                if true(f(doc)) is some:
-                    return some
-            return not some
-
-        return logical
-    if op == "$ifNull":
-
-        def if_null(doc):
-            for f in fs:
-                v = f(doc)
-                if v is not None and v is not MISSING:
-                    return v
-            return v
-
-        return if_null
-    if op == "$min" or op == "$max":
-        return _extreme(fs, -1 if op == "$min" else 1)
-
-    work = _concat if op == "$concat" else _add if op == "$add" else _multiply
-    if len(fs) == 2:
-        return _of_two(work, fs[0], fs[1], b)
-    start = "" if op == "$concat" else 0 if op == "$add" else 1
-
-    def folded(doc):
-        out = start
-        for f in fs:
-            out = work(out, f(doc))
-        return out
-
-    return folded
-
-
-def _extreme(fs, sign):
-    def extreme(doc):
-        best = None
-        values = [f(doc) for f in fs]
-        if len(fs) == 1 and isinstance(values[0], list):
-            values = values[0]
-        for v in values:
-            if v is not None and v is not MISSING and (best is None or compare(v, best) == sign):
-                best = v
-        return best
-
-    return extreme
-
-
-def _cond(test, yes, no):
-    return lambda doc: yes(doc) if true(test(doc)) else no(doc)
-
-
-def _round(f, g=None):
-    def rounded(doc):
-        v = f(doc)
-        n = 0 if g is None else g(doc)
-        if v is None or v is MISSING or n is None or n is MISSING:
-            return None
-        numbers("$round", v)
-        n = whole("$round", n, "the place")
-        if not -20 < n <= 100:
-            bad("$round", "the place is from -19 to 100")
-        if type(v) is float:
-            if v - v != 0 or n > 15:
-                return v
-            if n >= 0:
-                return float(round(v, n))
-            return float(_rounded(round(v), n))
-        return v if n >= 0 else _rounded(v, n)
-
-    return rounded
-
-
-def _rounded(v, n):
-    # Half to even, of whole numbers.
-    unit = 10**-n
-    down = v // unit
-    rest = 2 * (v - down * unit)
-    return (down + (1 if rest > unit or rest == unit and down & 1 else 0)) * unit
-
-
-def _substr(op, f, start, length):
-    def substr(doc):
-        text = _text(op, f(doc)).encode()
-        at = whole(op, start(doc), "the start")
-        n = whole(op, length(doc), "the length")
-        if at < 0:
-            return ""
-        end = len(text) if n < 0 else min(at + n, len(text))
-        for i in (at, end):
-            if i < len(text) and text[i] & 0xC0 == 0x80:
-                bad(op, "byte %d is in the middle of a character" % i)
-        return text[at:end].decode()
-
-    return substr

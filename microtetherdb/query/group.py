@@ -1,14 +1,22 @@
 """`$group` and `$bucket`: documents that go together, and what is kept of them."""
 
+import gc
+
+from micropython import const
+
 from .accumulators import Accumulators
 from .expression import code, compare, identity, named
 from .operand import bad
 from .value_order import MISSING, kind
 
+_LOW = const(32768)  # bytes of free heap
+_TABLES = const(7)  # of groups: one for all would need one large piece of RAM
+
 type = type  # see database.py
 dict = dict
 int = int
 str = str
+hash = hash
 
 
 class Group:
@@ -30,9 +38,11 @@ class Group:
         self._kept = Accumulators(spec, scope, op)
 
     def begin(self):
-        """Return (list of states, `add(document)`) without any group yet."""
-        states = []
-        groups = {}
+        """Return (chain of states, `add(document)`) without any group yet. A chain: its first, its last, how many; a state ends with the next."""
+        if gc.mem_free() < _LOW:
+            gc.collect()  # what is kept now goes into the small holes, and leaves the large ones
+        chain = [None, None, 0]
+        tables = [{} for _ in range(_TABLES)]
         key = self._key
         update = self._kept.add
 
@@ -42,38 +52,53 @@ class Group:
 
         def state(k):
             t = type(k)
-            return groups.get(k if t is int or t is str else identity(k)) or new(k)
+            if t is not int and t is not str:
+                t = identity(k)
+                return tables[hash(t) % _TABLES].get(t) or new(k)
+            return tables[hash(k) % _TABLES].get(k) or new(k)
 
         def new(k):
             if k is MISSING:
-                k = None
-                if k in groups:
-                    return groups[k]
-            if len(states) >= self._most:
+                return state(None)
+            if chain[2] >= self._most:
                 bad(self._op, "more than %d groups; max_groups= allows more" % self._most)
-            made = [k]
-            made.extend(self._kept.template)
-            groups[identity(k)] = made
-            states.append(made)
+            made = [k] + self._kept.template
+            t = identity(k)
+            tables[hash(t) % _TABLES][t] = made
+            if chain[1] is None:
+                chain[0] = made
+            else:
+                chain[1][-1] = made
+            chain[1] = made
+            chain[2] += 1
             return made
 
-        return states, add
+        return chain, add
 
-    def results(self, states):
+    def results(self, chain):
         """Yield the documents of groups."""
+        state = chain[0]
         if self._op == "$bucket":
+            states = []
+            while state is not None:
+                states.append(state)
+                state = state[-1]
             states.sort(key=lambda state: code(state[0]))
-        for state in states:
+            for state in states:
+                yield self._kept.result(state)
+            return
+        while state is not None:
             yield self._kept.result(state)
+            state = state[-1]
 
     def run(self, docs, shared):
         """Yield the groups of documents; with `shared` also None after each of these."""
-        states, add = self.begin()
+        chain, add = self.begin()
         for doc in docs:
             add(doc)
             if shared:
                 yield None
-        yield from self.results(states)
+        yield from self.results(chain)
 
 
 def _bucket(spec, scope):

@@ -94,21 +94,18 @@ def scan(db, f, slices, records=None, exact=False):
             yield key, doc, raw
 
 
-def gather(db, f, limit, begin=None):
-    """Return the list of matching documents, with the lock held from first to last: the same scan at its fastest.
-
-    Or give each to the function that `begin` returns; it is called again when the scan begins anew.
-    """
-    return db._store.at_once(lambda tree: _gather(db, f, limit, tree, begin))
+def gather(db, f, limit):
+    """Return the list of matching documents, with the lock held from first to last: the same scan at its fastest."""
+    return db._store.at_once(lambda tree: _gather(db, f, limit, tree))
 
 
-def _gather(db, f, limit, tree, begin):
+def _gather(db, f, limit, tree):
     one, two, three, may = literals(f, limit)
     idle = 0
     accept = None
     test = f.test if f.fields and not f.ordered else None
     out = []
-    append = out.append if begin is None else begin()  # locals are found at once
+    append = out.append  # locals are found at once
     parse = loads
     of = type
     document = dict
