@@ -48,7 +48,7 @@ class Accumulators:
         if acc not in _NAMES:
             module("query.nearest").unknown(acc, _NAMES, "accumulator")
         if acc == "$count":
-            if x != {}:
+            if not isinstance(x, dict) or x:
                 bad(acc, "takes {}")
             acc, x = "$sum", 1
         if isinstance(x, (list, tuple)):

@@ -84,7 +84,7 @@ def identity(v):
     if t is float and v - v == 0:
         n = int(v)
         return n if n == v else v
-    return code(v)
+    return (code(v),)  # not as bytes, with which a str is not to be compared
 
 
 def whole(op, v, what):
