@@ -1,5 +1,5 @@
 # The library and what it needs, for every image. Boards include this from their own manifest;
-# `without` leaves files of the package out: include("../../manifest.py", without=("ota/slot_file.py",)).
+# `without` leaves files of the package out, or all of a group below: include("../../manifest.py", without=("aggregation", "ota/slot_file.py")).
 # `opt=3`, as for MicroPython's own asyncio, leaves out line numbers (10 KB of flash): tracebacks name functions only.
 import os
 
@@ -8,16 +8,28 @@ options.defaults(without=(), opt=None)
 # No version here: MicroPython would append it to each file, which costs RAM in each module.
 metadata(description="Document database for microcontrollers", license="MIT")
 
+# What is left out by one word. The rest of the library works without; what needs them raises ImportError.
+GROUPS = {
+    "aggregation": (
+        "query/accumulators.py", "query/aggregate.py", "query/arithmetic.py", "query/date_trunc.py", "query/expression.py",
+        "query/functions.py", "query/group.py", "query/nearest.py", "query/reshape.py",
+    ),
+}  # fmt: skip
+
+without = set()
+for word in (options.without,) if isinstance(options.without, str) else options.without:
+    without.update(GROUPS.get(word, (word,)))
+
 files = sorted(
     os.path.relpath(os.path.join(folder, name), "microtetherdb")
     for folder, _, names in os.walk("microtetherdb")
     for name in names
     if name.endswith(".py")
 )
-missing = set(options.without) - set(files)
+missing = without - set(files)
 if missing:
     raise ValueError("manifest.py: without: no such file in the package: " + ", ".join(sorted(missing)))
-files = [name for name in files if name not in options.without]
+files = [name for name in files if name not in without]
 package("microtetherdb", files=files, opt=options.opt)
 
 # MicroPython enters the full name of each module that it loads in its table of names, in RAM (1.1 KB), unless the firmware

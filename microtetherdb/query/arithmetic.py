@@ -6,7 +6,7 @@ words would be on the heap (predicate.py).
 
 import math
 
-from .expression import named, numbers, whole
+from .expression import numbers, whole
 from .operand import bad
 from .value_order import MISSING
 
