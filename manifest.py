@@ -11,8 +11,8 @@ metadata(description="Document database for microcontrollers", license="MIT")
 # What is left out by one word. The rest of the library works without; what needs them raises ImportError.
 GROUPS = {
     "aggregation": (
-        "query/accumulators.py", "query/aggregate.py", "query/arithmetic.py", "query/date_trunc.py", "query/expression.py",
-        "query/functions.py", "query/group.py", "query/nearest.py", "query/reshape.py",
+        "query/aggregate.py", "query/date_trunc.py", "query/expression.py", "query/functions.py", "query/group.py",
+        "query/nearest.py", "query/reshape.py",
     ),
 }  # fmt: skip
 

@@ -40,9 +40,10 @@ _FIRST = (
     ("query.explain", "query.run"),
     ("query.expression", "errors query.value_order query.operand query.path"),
     ("query.aggregate", "query.expression"),
-    ("query.group", "query.expression query.accumulators"),
+    ("query.group", "query.expression"),
     ("query.reshape", "query.expression"),
     ("query.date_trunc", "query.expression"),
+    ("query.functions", "query.expression"),
 )
 
 _lock = allocate_lock()

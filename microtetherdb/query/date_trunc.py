@@ -1,124 +1,90 @@
-"""`$dateTrunc`, MongoDB's operands on a date that is a number of seconds since 1970.
+"""`$dateTrunc` on a date that is a number of seconds since 1970.
 
 Bins are counted from 2000-01-01T00:00:00, weeks from the first `startOfWeek` from that day on, as MongoDB does.
 """
 
 from micropython import const
 
-from .expression import named, whole
+from .expression import options
 from .operand import bad
 from .value_order import MISSING
+
+_2000 = const(946684800)  # 2000-01-01, a Saturday, in seconds since 1970
+_OP = "$dateTrunc"
+_UNITS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+_SIZES = (1, 60, 3600, 86400, 604800, 1, 3, 12)  # seconds, then months
 
 type = type  # see database.py
 int = int
 
-_2000 = const(946684800)  # 2000-01-01, a Saturday, in seconds since 1970
-_DAYS = "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday"
-
-
-def _seconds(unit):
-    return 1 if unit == "second" else 60 if unit == "minute" else 3600 if unit == "hour" else 86400 if unit == "day" else 604800
-
 
 def _zone(text):
-    # Seconds east of UTC.
-    if text in ("UTC", "GMT", "Z"):
+    # Seconds east of UTC of "+02:00", "+0200", "+02".
+    digits = text[1:].replace(":", "")
+    if text == "UTC" or text == "GMT":
         return 0
-    if isinstance(text, str) and text[:1] in ("+", "-"):
-        digits = text[1:3] + text[4:] if text[3:4] == ":" else text[1:]
-        if len(digits) in (2, 4) and digits.isdigit():
-            seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
-            return -seconds if text[0] == "-" else seconds
-    bad("$dateTrunc", 'timezone is an offset as "+02:00", not %r' % (text,))
+    if text[0] not in "+-" or not digits.isdigit() or len(digits) not in (2, 4):
+        bad(_OP, "timezone: an offset as +02:00")
+    seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
+    return -seconds if text[0] == "-" else seconds
 
 
-def _bins(unit, size, zone, first):
-    # (unit's seconds or 0, size in these or in months, where they begin)
-    size = whole("$dateTrunc", size, "binSize")
-    if size < 1:
-        bad("$dateTrunc", "binSize is at least 1")
-    if unit in ("month", "quarter", "year"):
-        return 0, size * (1 if unit == "month" else 3 if unit == "quarter" else 12), zone
-    if unit not in ("second", "minute", "hour", "day", "week"):
-        bad("$dateTrunc", "unit is second, minute, hour, day, week, month, quarter or year, not %r" % (unit,))
-    start = _2000
-    if unit == "week":
-        days = _DAYS.split()
-        day = first.lower() if isinstance(first, str) else first
-        if day not in days:
-            bad("$dateTrunc", "startOfWeek is a day, as monday or mon, not %r" % (first,))
-        start += (days.index(day) % 7 - 5) % 7 * 86400
-    return 1, size * _seconds(unit), start - zone
-
-
-def _truncated(t, fixed, size, start):
-    if type(t) is float and t - t == 0:
-        t = int(t // 1)
-    if type(t) is not int:
-        bad("$dateTrunc", "date is a number of seconds since 1970, not " + named(t))
-    if fixed:
-        return t - (t - start) % size
-    # Months: days to date and back as in H. Hinnant, "chrono-Compatible Low-Level Date Algorithms". `start`: of the zone.
-    z = (t + start) // 86400 + 719468
-    era = z // 146097
-    day = z - era * 146097
+def _month(t, size, zone):
+    # Days to months and back as in H. Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March.
+    day = (t + zone) // 86400 + 719468
+    era = day // 146097
+    day -= era * 146097
     year = (day - day // 1460 + day // 36524 - day // 146096) // 365
-    month = (5 * (day - (365 * year + year // 4 - year // 100)) + 2) // 153  # 0: March
-    month += (year + era * 400) * 12 + 2 - 24000
-    month -= month % size
-    month += 24000 - 2
+    month = (5 * (day - (365 * year + year // 4 - year // 100)) + 2) // 153 + (year + era * 400) * 12
+    month -= (month + 2 - 24000) % size
     year = month // 12
-    month = month % 12
-    return (year * 365 + year // 4 - year // 100 + year // 400 + (153 * month + 2) // 5 - 719468) * 86400 - start
+    return (year * 365 + year // 4 - year // 100 + year // 400 + (153 * (month % 12) + 2) // 5 - 719468) * 86400 - zone
 
 
 def compile(scope, x):
-    """Return the function of an expression. `scope`: `expression.Scope`; `x`: the operands."""
-    if not isinstance(x, dict):
-        bad("$dateTrunc", "takes a document: date, unit, binSize, timezone, startOfWeek")
-    for name in x:
-        if name not in ("date", "unit", "binSize", "timezone", "startOfWeek"):
-            bad("$dateTrunc", "has date, unit, binSize, timezone and startOfWeek, not %s" % name)
-    if "date" not in x or "unit" not in x:
-        bad("$dateTrunc", "takes date and unit")
-    date = scope.compile(x["date"])
-    unit, a = scope.constant(x["unit"])
-    size, b = scope.constant(x.get("binSize", 1))
-    zone, c = scope.constant(x.get("timezone", "UTC"))
-    first, d = scope.constant(x.get("startOfWeek", "sun"))
-    missing = MISSING
-
-    def bins(doc):
-        u = unit(doc)
-        n = size(doc)
-        z = zone(doc)
-        w = first(doc)
-        for v in (u, n, z, w if u == "week" else 0):
-            if v is None or v is missing:
-                return None
-        return _bins(u, n, _zone(z), w)
-
-    if not (a and b and c and d):
-
-        def varied(doc):
-            t = date(doc)
-            found = bins(doc)
-            return None if t is None or t is missing or found is None else _truncated(t, *found)
-
-        return varied
-    found = bins(None)
-    if found is None:
+    """Return the function of an expression. `scope`: `expression.Scope`; `x`: the operands, constants but for `date`."""
+    given = options(_OP, x, {"date": MISSING, "unit": MISSING, "binSize": 1, "timezone": "UTC", "startOfWeek": "sun"})
+    date = given.pop("date")
+    if date is MISSING or given["unit"] is MISSING:
+        bad(_OP, "takes date and unit")
+    for name in given:
+        given[name] = scope.constant(_OP, given[name])
+    date = scope.compile(date)
+    unit = given["unit"]
+    size = given["binSize"]
+    first = given["startOfWeek"]
+    if unit is None or size is None or given["timezone"] is None or first is None and unit == "week":
         return lambda doc: None
-    fixed, step, start = found
+    if unit not in _UNITS:
+        bad(_OP, "unit: " + " ".join(_UNITS))
+    if type(size) is not int or size < 1:
+        bad(_OP, "binSize: a whole number from 1 on")
+    i = _UNITS.index(unit)
+    size *= _SIZES[i]
+    start = zone = _zone(str(given["timezone"]) or "?")
+    if i < 5:
+        start = _2000 - zone
+    if i == 4:
+        days = ("sat", "sun", "mon", "tue", "wed", "thu", "fri")
+        day = str(first).lower()[:3]
+        if day not in days:
+            bad(_OP, "startOfWeek: a day, as monday or mon")
+        start += days.index(day) * 86400
 
     def other(t):
-        return None if t is None or t is missing else _truncated(t, fixed, step, start)
+        if t is None or t is MISSING:
+            return None
+        if type(t) is float:
+            t = int(t // 1)
+        if type(t) is not int:
+            bad(_OP, "date: a number of seconds since 1970")
+        return t - (t - start) % size if i < 5 else _month(t, size, zone)
 
-    if not fixed:
+    if i > 4:
         return lambda doc: other(date(doc))
 
     def trunc(doc):  # a small frame, see predicate.py
         doc = date(doc)
-        return doc - (doc - start) % step if type(doc) is int else other(doc)
+        return doc - (doc - start) % size if type(doc) is int else other(doc)
 
     return trunc
