@@ -63,7 +63,7 @@ class Results:
                 pairs.append(("$set" if op == "$addFields" else op, stage[op]))
         scope = Scope()
         try:
-            self._compile(pairs, scope, max_groups)
+            self._compile(pairs, scope, whole_number("max_groups", max_groups))
         except RuntimeError as e:
             module("query.run").too_deep(e)
         self._keyed = scope.keyed or not scope.closed
@@ -237,8 +237,7 @@ def _through(op, docs, x, n):
         if doc is None:
             pass
         elif op == "$unwind":
-            for doc in x(doc):
-                yield doc
+            yield from x(doc)
             continue
         elif op == "$match":
             if not x(doc):
@@ -269,7 +268,7 @@ def _through(op, docs, x, n):
 
 
 def aggregate(db, pipeline, max_groups=1000, source=None):
-    """Return a cursor over what a pipeline gives: a list of stages as MongoDB has them, or its JSON text.
+    """Return a `Cursor` over what a pipeline gives: a list of stages as MongoDB has them, or its JSON text.
 
     Every document of it has its key as `_id`. At most `max_groups` groups are kept in RAM at a time. Raises `QueryError`
     naming the stage or the operator, before any record is read unless it is for what is in a document.
@@ -277,8 +276,8 @@ def aggregate(db, pipeline, max_groups=1000, source=None):
     return Results(db, pipeline, max_groups, source)
 
 
-async def aggregate_async(db, *args, **kw):
+async def aggregate_async(db, pipeline, max_groups=1000, source=None):
     """Return the list of what `aggregate` gives, sharing the event loop."""
     out = []
-    await module("steps").each(aggregate(db, *args, **kw), out.append)
+    await module("steps").each(Results(db, pipeline, max_groups, source), out.append)
     return out

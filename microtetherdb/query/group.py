@@ -35,7 +35,9 @@ class Group:
             bad(op, "takes a document with _id")
         self._key = scope.compile(spec["_id"]) if op == "$group" else None
         if op == "$bucket":
-            spec = self._bucket(scope, options(op, spec, {"groupBy": 0, "boundaries": 0, "default": MISSING, "output": {"count": {"$sum": 1}}}))
+            spec = self._bucket(
+                scope, options(op, spec, {"groupBy": 0, "boundaries": 0, "default": MISSING, "output": {"count": {"$sum": 1}}})
+            )
         self._template = []
         self._shown = []  # (field, accumulator, its place)
         operands = []  # (expression, its function, [(accumulator, its place)]); of a constant sum (its place, constant, None)

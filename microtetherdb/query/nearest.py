@@ -14,7 +14,7 @@ def distance(a, b):
                 n = min(n, rows[i - 1][j - 1] + 1)
             row.append(n)
         rows.append(row)
-    return row[-1]
+    return rows[-1][-1]
 
 
 def unknown(name, known):

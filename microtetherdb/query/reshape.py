@@ -119,8 +119,8 @@ def unwind(spec):
                 doc = _put(doc, parts, MISSING)
             yield doc if index is None else _put(doc, index, None)
             return
-        for i, v in enumerate(v if array else (v,)):
-            out = _put(doc, parts, v) if array else doc
+        for i, e in enumerate(v if array else (v,)):
+            out = _put(doc, parts, e) if array else doc
             yield out if index is None else _put(out, index, i if array else None)
 
     return unwound

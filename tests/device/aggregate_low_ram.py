@@ -33,7 +33,9 @@ else:
     hog = ballast()
     if WHAT == 1:
         hours = list(db.aggregate([group, {"$sort": {"_id": 1}}]))
-        print(len(hours), sum(h["n"] for h in hours), [h["_id"] - 1704067200 for h in hours[:2]], round(hours[5]["avg"], 2), hours[5]["max"])
+        print(
+            len(hours), sum(h["n"] for h in hours), [h["_id"] - 1704067200 for h in hours[:2]], round(hours[5]["avg"], 2), hours[5]["max"]
+        )
     elif WHAT == 2:
         hours = list(db.aggregate([{"$match": {"temp": {"$gte": 20}}}, group]))
         print(len(hours), sum(h["n"] for h in hours))
