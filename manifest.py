@@ -12,7 +12,7 @@ metadata(description="Document database for microcontrollers", license="MIT")
 GROUPS = {
     "aggregation": (
         "query/aggregate.py", "query/date_trunc.py", "query/expression.py", "query/functions.py", "query/group.py",
-        "query/nearest.py", "query/reshape.py",
+        "query/nearest.py", "query/reshape.py", "query/values.py",
     ),
 }  # fmt: skip
 

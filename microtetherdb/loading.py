@@ -38,12 +38,10 @@ _FIRST = (
     ("query.cursor", "query.run"),
     ("many", "query.cursor steps query.projection"),
     ("query.explain", "query.run"),
-    ("query.expression", "errors query.value_order query.operand query.path"),
+    ("query.expression", "errors query.value_order query.operand query.path query.values"),
     ("query.aggregate", "query.expression"),
-    ("query.group", "query.expression"),
+    ("query.group", "query.values"),
     ("query.reshape", "query.expression"),
-    ("query.date_trunc", "query.expression"),
-    ("query.functions", "query.expression"),
 )
 
 _lock = allocate_lock()

@@ -16,13 +16,13 @@ from ..records import record
 from .expression import Scope
 from .operand import bad, whole_number
 
-_STAGES = const(100)
+_STAGES = const(25)
 _NAMES = "match project set addFields unset unwind group sort skip limit count bucket"
 
 type = type  # see database.py
 
 
-class Source:
+class KeyRange:
     """What a pipeline reads: stored keys from `start` (included) to `end` (excluded, None: all), here those of the plain database.
 
     `query(q, sort, limit)` makes the `run.Query` of what the pipeline begins with, for these only; `shown(key)` is the `_id` of a stored key.
@@ -45,9 +45,9 @@ class Results:
     _fast = None  # the group, where nothing else comes before it
     _blocks = False  # all is read before there is a result
 
-    def __init__(self, db, stages, max_groups, source):
+    def __init__(self, db, stages, max_groups=1000, key_range=None):
         self._db = db
-        self._source = source or Source()
+        self._range = key_range or KeyRange()
         self._stages = []  # (operator, what it works with, a number)
         if isinstance(stages, str):
             stages = module("records.strict_json").given("pipeline", stages)
@@ -79,7 +79,7 @@ class Results:
             order = _order(pairs.pop(0)[1], True)
         if filters or order:
             q = {"$and": filters} if len(filters) > 1 else filters[0] if filters else None
-            self._query = self._source.query(q, order, _kept(pairs))
+            self._query = self._range.query(q, order, _kept(pairs))
         while pairs:
             op, x = pairs.pop(0)
             n = 0
@@ -111,14 +111,14 @@ class Results:
         # A generator of documents, and of None between. `shared`: between two steps others work.
         shared = shared or not self._blocks
         db = self._db
-        source = self._source
+        key_range = self._range
         stages = self._stages
         if self._fast is not None and not shared and not self._keyed:
-            docs = self._fast.results(db._store.at_once(lambda tree: _gathered(db, source, self._fast, tree)))
+            docs = self._fast.results(db._store.at_once(lambda tree: _gathered(db, key_range, self._fast, tree)))
             stages = stages[1:]
         else:
-            matches = _all(db, source) if self._query is None else self._query.run(db, shared)
-            docs = _documents(matches, source.shown if self._keyed else None)
+            matches = _all(db, key_range) if self._query is None else self._query.run(db, shared)
+            docs = _documents(matches, key_range.shown if self._keyed else None)
         for op, x, n in stages:
             docs = x.run(docs) if op in ("$group", "$bucket") else _through(op, docs, x, n)
         return docs
@@ -204,9 +204,9 @@ def _kept(pairs):
     return 0
 
 
-def _all(db, source):
+def _all(db, key_range):
     # As a query's matches: (stored key, document, raw).
-    for key, raw in db._store.scan(source.start, source.end):
+    for key, raw in db._store.scan(key_range.start, key_range.end):
         yield None if raw[0] < 8 and record.expired(raw, db._clock) else (key, record.decode(raw), raw)
 
 
@@ -219,11 +219,11 @@ def _documents(matches, shown):
         yield m[1] if m else None
 
 
-def _gathered(db, source, group, tree):
+def _gathered(db, key_range, group, tree):
     # The groups of all records, with the lock held from first to last.
     chain, add = group.begin()
     parse = loads
-    for raw in tree.values(source.start, source.end):
+    for raw in tree.values(key_range.start, key_range.end):
         if raw[0] > 7:
             add(parse(raw))
         elif not record.expired(raw, db._clock):
@@ -267,17 +267,17 @@ def _through(op, docs, x, n):
         yield {x: n}
 
 
-def aggregate(db, pipeline, max_groups=1000, source=None):
+def aggregate(db, pipeline, max_groups=1000):
     """Return a `Cursor` over what a pipeline gives: a list of stages as MongoDB has them, or its JSON text.
 
     Every document of it has its key as `_id`. At most `max_groups` groups are kept in RAM at a time. Raises `QueryError`
     naming the stage or the operator, before any record is read unless it is for what is in a document.
     """
-    return Results(db, pipeline, max_groups, source)
+    return Results(db, pipeline, max_groups)
 
 
-async def aggregate_async(db, pipeline, max_groups=1000, source=None):
-    """Return the list of what `aggregate` gives, sharing the event loop."""
+async def aggregate_async(db, pipeline, max_groups=1000):
+    """As `aggregate`, sharing the event loop; returns a list."""
     out = []
-    await module("steps").each(Results(db, pipeline, max_groups, source), out.append)
+    await module("steps").each(Results(db, pipeline, max_groups), out.append)
     return out

@@ -5,9 +5,9 @@ Bins are counted from 2000-01-01T00:00:00, weeks from the first `startOfWeek` fr
 
 from micropython import const
 
-from .expression import options
 from .operand import bad
 from .value_order import MISSING
+from .values import options
 
 _2000 = const(946684800)  # 2000-01-01, a Saturday, in seconds since 1970
 _OP = "$dateTrunc"

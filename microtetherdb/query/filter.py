@@ -143,7 +143,7 @@ class Filter:
         expression = module("query.expression")
         scope = expression.Scope((lambda: keys.shown(self.key)) if self._of_records else None)
         f = scope.compile(x)
-        true = expression.true
+        true = module("query.values").true
         if scope.keyed and self._of_records:
             module("query.by_key").asked(self)
         self.only_tags = False

@@ -3,9 +3,9 @@
 import math
 from math import floor
 
-from .expression import code, compare, number, true
 from .operand import bad
 from .value_order import MISSING
+from .values import code, compare, number, true
 
 _INFINITY = float("inf")
 

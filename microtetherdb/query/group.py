@@ -9,9 +9,9 @@ import math
 from micropython import const
 
 from ..loading import module
-from .expression import EXACT, code, compare, identity, number, options
 from .operand import bad
 from .value_order import MISSING, kind
+from .values import EXACT, code, compare, identity, number, options
 
 _LOW = const(32768)  # bytes of free heap
 _TABLES = const(7)  # of groups: one for all would need one large piece of RAM

@@ -1,9 +1,10 @@
 """`$project`, `$set`, `$unset` and `$unwind`: functions of one document that make others of it."""
 
-from .expression import operator, options
+from .expression import operator
 from .operand import bad
 from .path import fields
 from .value_order import MISSING, kind
+from .values import options
 
 # A stage's fields as a tree: {field: leaf or tree}. A leaf is True (shown), False (left out) or the function of an expression.
 

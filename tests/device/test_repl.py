@@ -112,6 +112,7 @@ for name in (
     "update_many",
     "query",
     "find",
+    "aggregate",
     "update",
     "stats",
     "load",
