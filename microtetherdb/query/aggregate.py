@@ -11,8 +11,7 @@ from micropython import const
 from ..errors import QueryError
 from ..loading import module
 from ..locking import hold
-from ..records import keys as _keys
-from ..records import record
+from ..records import keys, record
 from .expression import Scope
 from .operand import bad, whole_number
 
@@ -22,32 +21,19 @@ _NAMES = "match project set addFields unset unwind group sort skip limit count b
 type = type  # see database.py
 
 
-class KeyRange:
-    """What a pipeline reads: stored keys from `start` (included) to `end` (excluded, None: all), here those of the plain database.
-
-    `query(q, sort, limit)` makes the `run.Query` of what the pipeline begins with, for these only; `shown(key)` is the `_id` of a stored key.
-    """
-
-    start = _keys.USER
-    end = None
-    shown = staticmethod(_keys.shown)
-
-    def query(self, q, sort, limit):
-        """Return the query of a filter (None: all) and an order (None: by key); `limit`: how many are wanted, 0 for all."""
-        return module("query.run").Query(q, sort, 0, limit)
-
-
 class Results:
-    """What `aggregate` returns: gives documents one at a time, for `for` and, sharing the event loop, `async for`. Raises `DBClosed`."""
+    """What `aggregate` returns: gives documents one at a time, for `for` and, sharing the event loop, `async for`. Raises `DBClosed`.
+
+    `db`: a database, or what stands for one: its records are those of `_store.scan(keys.USER)`.
+    """
 
     _docs = _since = None
     _query = None  # of what the pipeline begins with
     _fast = None  # the group, where nothing else comes before it
     _blocks = False  # all is read before there is a result
 
-    def __init__(self, db, stages, max_groups=1000, key_range=None):
+    def __init__(self, db, stages, max_groups=1000):
         self._db = db
-        self._range = key_range or KeyRange()
         self._stages = []  # (operator, what it works with, a number)
         if isinstance(stages, str):
             stages = module("records.strict_json").given("pipeline", stages)
@@ -79,7 +65,7 @@ class Results:
             order = _order(pairs.pop(0)[1], True)
         if filters or order:
             q = {"$and": filters} if len(filters) > 1 else filters[0] if filters else None
-            self._query = self._range.query(q, order, _kept(pairs))
+            self._query = module("query.run").Query(q, order, 0, _kept(pairs))
         while pairs:
             op, x = pairs.pop(0)
             n = 0
@@ -111,14 +97,13 @@ class Results:
         # A generator of documents, and of None between. `shared`: between two steps others work.
         shared = shared or not self._blocks
         db = self._db
-        key_range = self._range
         stages = self._stages
         if self._fast is not None and not shared and not self._keyed:
-            docs = self._fast.results(db._store.at_once(lambda tree: _gathered(db, key_range, self._fast, tree)))
+            docs = self._fast.results(db._store.at_once(lambda tree: _gathered(db, self._fast, tree)))
             stages = stages[1:]
         else:
-            matches = _all(db, key_range) if self._query is None else self._query.run(db, shared)
-            docs = _documents(matches, key_range.shown if self._keyed else None)
+            matches = _all(db) if self._query is None else self._query.run(db, shared)
+            docs = _documents(matches, self._keyed)
         for op, x, n in stages:
             docs = x.run(docs) if op in ("$group", "$bucket") else _through(op, docs, x, n)
         return docs
@@ -204,26 +189,26 @@ def _kept(pairs):
     return 0
 
 
-def _all(db, key_range):
+def _all(db):
     # As a query's matches: (stored key, document, raw).
-    for key, raw in db._store.scan(key_range.start, key_range.end):
+    for key, raw in db._store.scan(keys.USER):
         yield None if raw[0] < 8 and record.expired(raw, db._clock) else (key, record.decode(raw), raw)
 
 
-def _documents(matches, shown):
-    # `shown`: of the key, where documents are to carry it. A value that is no document has no fields.
+def _documents(matches, keyed):
+    # `keyed`: documents carry their keys. A value that is no document has no fields.
     for m in matches:
         m = m and type(m[1]) is dict and m
-        if m and shown is not None:
-            m[1]["_id"] = shown(m[0])
+        if m and keyed:
+            m[1]["_id"] = keys.shown(m[0])
         yield m[1] if m else None
 
 
-def _gathered(db, key_range, group, tree):
+def _gathered(db, group, tree):
     # The groups of all records, with the lock held from first to last.
     chain, add = group.begin()
     parse = loads
-    for raw in tree.values(key_range.start, key_range.end):
+    for raw in tree.values(keys.USER):
         if raw[0] > 7:
             add(parse(raw))
         elif not record.expired(raw, db._clock):
