@@ -81,10 +81,10 @@ class Group:
 
     def _bucket(self, scope, given):
         # Sets the function of a document's bucket; returns the accumulators.
-        scope.varies = False
-        key = scope.compile(given["groupBy"])
-        if not scope.varies:
+        by = given["groupBy"]
+        if not by or not isinstance(by, dict) and str(by)[0] != "$":
             bad("$bucket", "groupBy: an expression, as '$a'")
+        key = scope.compile(by)
         limits = scope.constant("$bucket", given["boundaries"])
         default = given["default"]
         fault = not isinstance(limits, list) or len(limits) < 2
