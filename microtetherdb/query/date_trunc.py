@@ -21,7 +21,7 @@ int = int
 def _zone(text):
     # Seconds east of UTC of "+02:00", "+0200", "+02".
     digits = text[1:].replace(":", "")
-    if text == "UTC" or text == "GMT":
+    if text == "UTC":
         return 0
     if text[0] not in "+-" or not digits.isdigit() or len(digits) not in (2, 4):
         bad(_OP, "timezone: an offset as +02:00")

@@ -86,12 +86,10 @@ class Scope:
 
     def constant(self, op, x):
         """Return the value of an expression that looks at no document; raises `QueryError` for others."""
-        saved = self.varies
         self.varies = False
         f = self.compile(x)
         if self.varies:
             bad(op, "takes constants there")
-        self.varies = saved
         return f(None)
 
     def ask_key(self):
@@ -136,7 +134,7 @@ class Scope:
             x = [x[part] for part in ("if", "then", "else") if part in x and len(x) == 3]
         if not isinstance(x, (list, tuple)):
             x = (x,)
-        if n < 9 and len(x) != n or name == "ifNull" and len(x) < 2 or name == "round" and not 0 < len(x) < 3:
+        if len(x) != n < 9 or name == "ifNull" and len(x) < 2 or name == "round" and not 0 < len(x) < 3:
             bad(op, "%d operands are not what it takes" % len(x))
         return module("query.functions").make(op, n, [self.compile(e) for e in x], x)
 

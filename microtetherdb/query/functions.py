@@ -9,6 +9,8 @@ from .values import code, compare, number, true
 
 _INFINITY = float("inf")
 
+_ORDER = {"$eq": (0,), "$ne": (-1, 1), "$gt": (1,), "$gte": (0, 1), "$lt": (-1,), "$lte": (-1, 0)}
+
 type = type  # see database.py
 int = int
 float = float
@@ -17,12 +19,10 @@ str = str
 
 def make(op, n, fs, x):
     """Return the function of an operator on the functions of its operands, which are `x`. `n`: as in `expression.OPERATORS`."""
-    if op in ("$add", "$subtract", "$multiply", "$divide", "$mod") and len(fs) == 2:
+    work = _TWO.get(op)
+    if work is not None and len(fs) == 2:
         # Small functions: a frame of more than eleven words would be on the heap (predicate.py).
         f, g = fs
-        work = _add if op == "$add" else _subtract if op == "$subtract" else _multiply if op == "$multiply" else _divide
-        if op == "$mod":
-            work = _mod
         b = x[1]
         if number(b):
             return lambda doc: work(f(doc), b)
@@ -34,11 +34,9 @@ def make(op, n, fs, x):
         if op == "$floor":
             return lambda doc: _floor(f(doc))
         return lambda doc: _of_one(op, f(doc))
-    if op in ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte"):
+    want = _ORDER.get(op)
+    if want is not None:
         f, g = fs
-        want = (0,) if op == "$eq" else (-1, 1) if op == "$ne" else (1,) if op == "$gt" else (0, 1) if op == "$gte" else (-1,)
-        if op == "$lte":
-            want = (-1, 0)
         return lambda doc: compare(f(doc), g(doc)) in want
     return lambda doc: _of_many(op, [f(doc) for f in fs])
 
@@ -192,3 +190,6 @@ def _rounded(v, n):
         rest = 2 * (v - down * unit)
         return (down + (rest > unit or rest == unit and down % 2)) * unit
     return float(round(v, n)) if type(v) is float and n < 16 and v - v == 0 else v
+
+
+_TWO = {"$add": _add, "$subtract": _subtract, "$multiply": _multiply, "$divide": _divide, "$mod": _mod}

@@ -4,25 +4,22 @@ from .operand import bad
 
 
 def distance(a, b):
-    """Return how many letters must be changed, added, left out or swapped with the next one to make `b` of `a`."""
-    rows = [list(range(len(b) + 1))]
-    for i in range(len(a)):
-        row = [i + 1]
-        for j in range(len(b)):
-            n = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a[i] != b[j]))
-            if i and j and a[i] == b[j - 1] and a[i - 1] == b[j]:
-                n = min(n, rows[i - 1][j - 1] + 1)
-            row.append(n)
-        rows.append(row)
-    return rows[-1][-1]
+    """Return how many letters must be changed, added or left out to make `b` of `a`."""
+    row = list(range(len(b) + 1))
+    for i, c in enumerate(a):
+        new = [i + 1]
+        for j, d in enumerate(b):
+            new.append(min(row[j + 1] + 1, new[j] + 1, row[j] + (c != d)))
+        row = new
+    return row[-1]
 
 
 def unknown(name, known):
     """Raise `QueryError` for a name, and say which of `known` (separated by spaces, without $) is near to it."""
     best = ""
-    least = 3 if len(name) > 4 else 2
+    least = 3
     for other in known.split():
-        n = distance(name.lower(), "$" + other.lower())
+        n = distance(name.lower(), "$" + other.lower()) + (name[1:2] != other[0])
         if n < least:
             best, least = "; is $%s meant?" % other, n
     bad(name, "not supported" + best)

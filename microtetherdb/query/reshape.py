@@ -113,13 +113,12 @@ def unwind(spec):
         for step in parts:
             v = v.get(step, MISSING) if isinstance(v, dict) else MISSING
         array = isinstance(v, list)
-        if not v and array or v is None or v is MISSING:
+        if v == [] or v is None or v is MISSING:
             if not keep:
                 return
             if array:
                 doc = _put(doc, parts, MISSING)
-            yield doc if index is None else _put(doc, index, None)
-            return
+            array = False
         for i, e in enumerate(v if array else (v,)):
             out = _put(doc, parts, e) if array else doc
             yield out if index is None else _put(out, index, i if array else None)
