@@ -7,6 +7,7 @@ Made once, for `$expr` and the stages of `aggregate`; they run for each document
 from micropython import const
 
 from ..loading import module
+from ..records import keys
 from .operand import bad, check
 from .path import fields
 from .value_order import MISSING
@@ -151,3 +152,17 @@ def _document(out, fs, doc):
         if v is not MISSING:
             out[name] = v
     return out
+
+
+def condition(f, x, conjunct):
+    """Return the test for documents of a filter's `$expr`, and whether it asks for the key of their records.
+
+    `f`: the `filter.Filter`; `conjunct`: it must hold for a match.
+    """
+    scope = Scope((lambda: keys.shown(f.key)) if f.of_records else None)
+    value = scope.compile(x)
+    true = module("query.values").true
+    f.only_tags = False
+    if conjunct:
+        f.rest += 1
+    return lambda doc: true(value(doc)), scope.keyed and f.of_records

@@ -5,7 +5,6 @@ A compiled filter is a tree of closures `f(document) -> bool`, made once for eac
 
 from ..errors import QueryError
 from ..loading import module
-from ..records import keys
 from .comparison import equal
 from .operand import bad, check, is_operators, is_regex, searcher, whole_number
 from .operators import conditions
@@ -34,14 +33,15 @@ class Filter:
     (or not wholly) in `sargs`. `ordered`: a comparison depends on the order of fields, so that documents are to
     be parsed with `ordered_json.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
     `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
-    `keys`: what it says about keys (`by_key.Keys`), None for nothing; then `key` is to be set to the stored key of the
-    record before each test.
+    `of_records`: `_id` is the record's key, not a field. `keys`: what it says about keys (`by_key.Keys`), None for nothing; then
+    `key` is to be set to the stored key of the record before each test.
     Raises `QueryError` naming the operator for what is not a valid filter. Bounds its size and depth.
     """
 
     ordered = False
     only_tags = True
     asks_tags = False
+    of_records = True
     keys = key = None
     rest = 0
     limit = 0
@@ -51,7 +51,8 @@ class Filter:
 
     def __init__(self, q, of_records=True):
         self.sargs = []
-        self._of_records = of_records
+        if not of_records:
+            self.of_records = False
         tests = self.tests(q, True, True)
         self.test = conjunction(tests)
         self.fields = len(tests)
@@ -103,7 +104,7 @@ class Filter:
                 self._logical(name, x, root, conjunct, out)
                 continue
             parts = split(name)
-            if parts[0] == "_id" and root and self._of_records:
+            if parts[0] == "_id" and root and self.of_records:
                 out.append(module("query.by_key").condition(self, name, x, conjunct))
                 continue
             tags = parts[0] == "tags"
@@ -139,18 +140,6 @@ class Filter:
             self.sargs.append((name, "$eq", x))
         return [(False, equal(x), False, None)]
 
-    def _expression(self, x, conjunct):
-        expression = module("query.expression")
-        scope = expression.Scope((lambda: keys.shown(self.key)) if self._of_records else None)
-        f = scope.compile(x)
-        true = module("query.values").true
-        if scope.keyed and self._of_records:
-            module("query.by_key").asked(self)
-        self.only_tags = False
-        if conjunct:
-            self.rest += 1
-        return lambda doc: true(f(doc))
-
     def _sargs(self, name, x):
         for op in x:
             if op in SARGABLE:
@@ -165,7 +154,10 @@ class Filter:
             self.limit = whole_number(op, x)
             return
         if op == "$expr" and root:
-            out.append(self._expression(x, conjunct))
+            test, asks_key = module("query.expression").condition(self, x, conjunct)
+            if asks_key:
+                module("query.by_key").asked(self)
+            out.append(test)
             return
         if op not in ("$and", "$or", "$nor"):
             bad(op, "unknown operator")
