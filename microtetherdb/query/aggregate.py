@@ -70,7 +70,9 @@ class Results:
             op, x = pairs.pop(0)
             n = 0
             if op == "$match":
-                x = module("query.filter").compile(_filter(x), False).test
+                f = module("query.filter").Filter({})
+                f.of_records = False  # but what the stages before made of them
+                x = module("query.predicate").conjunction(f.tests(_filter(x), True, True))
                 scope.ask_key()
             elif op == "$skip" or op == "$limit":
                 n = _count(op, x)

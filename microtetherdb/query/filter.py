@@ -49,10 +49,8 @@ class Filter:
     _left = _CONDITIONS
     _depth = 0
 
-    def __init__(self, q, of_records=True):
+    def __init__(self, q):
         self.sargs = []
-        if not of_records:
-            self.of_records = False
         tests = self.tests(q, True, True)
         self.test = conjunction(tests)
         self.fields = len(tests)
@@ -190,15 +188,12 @@ def _several(x):
     return False
 
 
-def compile(q, of_records=True):
-    """Return the `Filter` of a query: a dict, an OrderedDict, or its JSON text (then order of fields counts).
-
-    `of_records`: `_id` is the record's key, not a field.
-    """
+def compile(q):
+    """Return the `Filter` of a query: a dict, an OrderedDict, or its JSON text (then order of fields counts)."""
     if isinstance(q, Filter):
         return q
     if isinstance(q, str):
         q = module("records.strict_json").given("filter", q)
     elif q is None:
         q = {}
-    return Filter(q, of_records)
+    return Filter(q)
