@@ -118,6 +118,7 @@ def test_what_is_in_the_records(db):
 
     time.sleep_ms(20)
     assert list(db.aggregate([{"$group": {"_id": None, "v": {"$sum": "$v"}}}])) == [{"_id": None, "v": 19}]
+    assert len(list(db.aggregate([]))) == 5
     assert list(db.aggregate([{"$match": {"_id": {"$gt": "p"}}}, {"$count": "n"}])) == [{"n": 1}]
     assert list(db.aggregate([{"$match": {"$expr": {"$eq": ["$_id", "own"]}}}, {"$project": {"v": 1}}])) == [{"_id": "own", "v": 7}]
     # The records are as they were.
