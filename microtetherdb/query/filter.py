@@ -33,14 +33,15 @@ class Filter:
     (or not wholly) in `sargs`. `ordered`: a comparison depends on the order of fields, so that documents are to
     be parsed with `ordered_json.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
     `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
-    `keys`: what it says about keys (`by_key.Keys`), None for nothing; then `key` is to be set to the stored key of the
-    record before each test.
+    `of_records`: `_id` is the record's key, not a field. `keys`: what it says about keys (`by_key.Keys`), None for nothing; then
+    `key` is to be set to the stored key of the record before each test.
     Raises `QueryError` naming the operator for what is not a valid filter. Bounds its size and depth.
     """
 
     ordered = False
     only_tags = True
     asks_tags = False
+    of_records = True
     keys = key = None
     rest = 0
     limit = 0
@@ -101,7 +102,7 @@ class Filter:
                 self._logical(name, x, root, conjunct, out)
                 continue
             parts = split(name)
-            if parts[0] == "_id" and root:
+            if parts[0] == "_id" and root and self.of_records:
                 out.append(module("query.by_key").condition(self, name, x, conjunct))
                 continue
             tags = parts[0] == "tags"
@@ -151,6 +152,12 @@ class Filter:
             self.limit = whole_number(op, x)
             return
         if op == "$comment":
+            return
+        if op == "$expr" and root:
+            test, asks_key = module("query.expression").condition(self, x, conjunct)
+            if asks_key:
+                module("query.by_key").asked(self)
+            out.append(test)
             return
         if op not in ("$and", "$or", "$nor"):
             unknown(op)

@@ -68,6 +68,8 @@ def records(db: MicroTetherDB, document: "Json") -> None:
 def queries(db: MicroTetherDB) -> None:
     documents: list[Document] = db.query({"n": {"$gt": 0}}, sort="-n", skip=1, limit=5, fields=["n"])
     documents = db.query('{"n": 1}', sort=[("n", 1), "m"], fields={"n": 1})
+    documents = list(db.aggregate([{"$group": {"_id": "$n", "c": {"$sum": 1}}}, {"$sort": [("_id", 1)]}], max_groups=5))
+    documents = list(db.aggregate('[{"$limit": 1}]'))
     for key, _ in db.query({}, keys=True) + list(db.find(keys=True)):
         documents.append(key.upper())
     cursor: Cursor[Document] = db.find({"n": 1}, sort=("n", -1))
@@ -132,6 +134,9 @@ async def asynchronous() -> None:
         cursor.close()
         await db.create_index_async("n")
         documents: list[Document] = await db.query_async({"n": 1}, limit=1)
+        documents = await db.aggregate_async([{"$count": "n"}])
+        async for _ in db.aggregate([]):
+            pass
         for key, _ in await db.query_async(keys=True):
             documents.append(key.upper())
         text = io.StringIO()
