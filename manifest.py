@@ -16,7 +16,7 @@ GROUPS = {
     ),
     "aggregation": (
         "query/aggregate.py", "query/date_trunc.py", "query/expression.py", "query/functions.py", "query/group.py",
-        "query/nearest.py", "query/reshape.py", "query/values.py",
+        "query/reshape.py", "query/values.py",
     ),
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ A compiled filter is a tree of closures `f(document) -> bool`, made once for eac
 from ..errors import QueryError
 from ..loading import module
 from .comparison import equal
-from .operand import bad, check, is_operators, is_regex, searcher, unknown, whole_number
+from .operand import bad, check, is_operators, is_regex, searcher, whole_number
 from .operators import conditions
 from .ordered_json import ORDERED
 from .path import split
@@ -160,7 +160,7 @@ class Filter:
             out.append(test)
             return
         if op not in ("$and", "$or", "$nor"):
-            unknown(op)
+            module("query.nearest").operator(op)
         if not isinstance(x, (list, tuple)) or not x:
             bad(op, "takes a non-empty array of filters")
         for q in x:

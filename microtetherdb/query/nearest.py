@@ -14,7 +14,21 @@ def distance(a, b):
     return row[-1]
 
 
-def unknown(name, known):
+# Texts, as each is one object in flash: the filters' operators, those that MongoDB has besides, and those of updates.
+_OPERATORS = "eq ne gt gte lt lte in nin exists contains all size elemMatch regex options not mod type and or nor expr limit comment"
+_MONGODBS = (
+    "where text jsonSchema near nearSphere geoWithin geoIntersects bitsAllSet bitsAnySet bitsAllClear bitsAnyClear sampleRate lookup"
+)
+
+
+def operator(op):
+    """Raise `QueryError` for an operator that filters have not."""
+    if op[1:] in _MONGODBS.split():
+        bad(op, "not supported")
+    unknown(op, _OPERATORS, "unknown operator")
+
+
+def unknown(name, known, what="not supported"):
     """Raise `QueryError` for a name, and say which of `known` (separated by spaces, without $) is near to it."""
     best = ""
     least = 3
@@ -22,4 +36,4 @@ def unknown(name, known):
         n = distance(name.lower(), "$" + other.lower()) + (name[1:2] != other[0])
         if n < least:
             best, least = "; is $%s meant?" % other, n
-    bad(name, "not supported" + best)
+    bad(name, what + best)

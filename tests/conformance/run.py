@@ -251,6 +251,19 @@ def pipelines():
                 b = [order.encode(d, True) for d in case["is"]]
                 expect(sorted(a) == sorted(b) if "any" in case else a == b, p, docs, "gives", found, "by way", how)
         db.drop_index("a")
+        # the same of a collection
+        c = db.collection("p")
+        c.drop()
+        if docs:
+            c.insert_many([dict(doc, _id=key) for doc, key in zip(docs, named(docs))])
+        found = refused(case.get("fails"), lambda: list(c.aggregate(p)))
+        if found is not None:
+            expect(
+                sorted([order.encode(d, True) for d in found]) == sorted([order.encode(d, True) for d in case["is"]]),
+                p,
+                "in a collection",
+                found,
+            )
 
 
 for table in (filters, sorts, fields, updates, expressions, pipelines):

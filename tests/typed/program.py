@@ -101,7 +101,18 @@ def collections(db: MicroTetherDB) -> None:
     for document in c.find({"a": 1}, ["a"]).sort("a", -1).skip(0).limit(3):
         print(document)
     name: str = c.create_index([("a", 1), ("b", -1)]) + db.collection("u").create_index("z", unique=True)
-    print(n, one, ids, c.distinct("a"), name.upper(), c.drop_index("z_1"), c.index_information(), c.ttl("k"), db.collections())
+    print(
+        n,
+        one,
+        ids,
+        c.distinct("a"),
+        list(c.aggregate([{"$match": {"a": 1}}])),
+        name.upper(),
+        c.drop_index("z_1"),
+        c.index_information(),
+        c.ttl("k"),
+        db.collections(),
+    )
     try:
         c.insert_one({"_id": "k"})
     except DuplicateKeyError as e:
