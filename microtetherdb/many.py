@@ -22,7 +22,7 @@ def delete_many(db, q):
 
 
 def _to_delete(db, q):
-    return Cursor(db, Query(_given(q), fields=()), True)
+    return Cursor(db, Query(_given(q), blind=True), True)
 
 
 def update_many(db, q, changes):
@@ -44,7 +44,7 @@ def _to_update(db, q, changes):
     paths = update.check(changes)
     # An index whose entries move under the walk is not used: key order needs no memory.
     without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
-    return Cursor(db, Query(_given(q), fields=()), True, without), changes
+    return Cursor(db, Query(_given(q), blind=True), True, without), changes
 
 
 def _touches(a, b):

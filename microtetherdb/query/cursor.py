@@ -79,10 +79,10 @@ class Cursor:
             self._matches.close()
 
 
-def find(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
-    """Return a `Cursor` over the matches."""
+def find(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None, key_field=None):
+    """Return a `Cursor` over the matches. `key_field`: see `query`."""
     check_flag(keys, "keys")
-    return Cursor(db, Query(q, sort, skip, limit, fields), keys)
+    return Cursor(db, Query(q, sort, skip, limit, fields, key_field), keys)
 
 
 async def query_async(db, *args, **kw):
@@ -94,4 +94,4 @@ async def query_async(db, *args, **kw):
 
 async def count_async(db, q=None):
     """As `count`, sharing the event loop."""
-    return await module("steps").each(Cursor(db, Query(q, fields=())), lambda _: 1)
+    return await module("steps").each(Cursor(db, Query(q, blind=True)), lambda _: 1)

@@ -49,10 +49,21 @@ def compile(fields):
     return lambda doc, key=None: show(doc, tree)
 
 
-def _with_key(doc, key):
+def _with_key(doc, key, name="_id"):
     if isinstance(doc, dict):
-        doc["_id"] = keys.shown(key)
+        doc[name] = keys.shown(key)
     return doc
+
+
+def with_key(name, project):
+    """Return `f(document, stored key)` that does what `project` (or None) does, and puts the key into a document's field `name`."""
+    if not isinstance(name, str):
+        raise TypeError("key_field: str, not " + type(name).__name__)
+    if not name or name[0] == "$" or "." in name:
+        raise ValueError("key_field: %r is no name of a field" % name)
+    if project is None:
+        return lambda doc, key: _with_key(doc, key, name)
+    return lambda doc, key: _with_key(project(doc, key), key, name)
 
 
 def _only(value, tree):

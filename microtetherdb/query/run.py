@@ -20,22 +20,26 @@ def too_deep(error):
 
 
 class Query:
-    """A compiled query: filter, order, skip, limit, projection. All arguments are checked here.
+    """A compiled query: filter, order, skip, limit, projection. All arguments are checked here. `blind`: see `Filter`.
 
     Raises `QueryError` for a malformed filter, `sort`, `skip`, `limit` or `fields`.
     """
 
     shows_key = False
 
-    def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
+    def __init__(self, q, sort=None, skip=0, limit=0, fields=None, key_field=None, blind=False):
         self.order = self.project = None
         try:
             self.filter = compile(q)
+            self.filter.blind = blind
             if sort is not None:
                 self.order = module("query.sort").of_records(sort)
             if fields is not None:
                 self.project = module("query.projection").compile(fields)
                 self.shows_key = "_id" in fields
+            if key_field is not None:
+                self.project = module("query.projection").with_key(key_field, self.project)
+                self.shows_key = True
         except RuntimeError as e:
             too_deep(e)
         self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
@@ -105,14 +109,17 @@ def check_flag(value, name):
         raise TypeError("%s: bool, not %s" % (name, type(value).__name__))
 
 
-def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
-    """Return the list of matching documents, with `keys=True` of (key, document)."""
+def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None, key_field=None):
+    """Return the list of matching documents, with `keys=True` of (key, document).
+
+    `key_field`: name of a field, "_id" for example, under which each document carries its key.
+    """
     check_flag(keys, "keys")
-    if sort is fields is None and q.__class__ is dict and "_id" in q:
+    if sort is fields is key_field is None and q.__class__ is dict and "_id" in q:
         found = module("query.by_key").one(db, q, keys, skip, limit)
         if found is not None:
             return found
-    compiled = Query(q, sort, skip, limit, fields)
+    compiled = Query(q, sort, skip, limit, fields, key_field)
     try:
         with hold(db):
             db._queries += 1
@@ -141,7 +148,7 @@ def _documents(db, compiled, keys):
 
 def count(db, q=None):
     """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
-    compiled = Query(q)
+    compiled = Query(q, blind=True)
     try:
         with hold(db):
             db._queries += 1
