@@ -26,6 +26,8 @@ def __getattr__(name):
     # What is not needed by every program is loaded on first use.
     if name == "defaults":
         return loading.module("config").Defaults()
+    if name == "KEEP":
+        return loading.module("keep").KEEP
     if name == "preload":
         return loading.module("methods").preload
     if name == "QueryError" or name.startswith("DB"):

@@ -1,10 +1,14 @@
 """Arguments in the less common forms, and their errors."""
 
+from .flushing import durable
+from .keep import KEEP, Keep
+from .loading import module
+from .locking import hold
 from .records import keys
 from .records.clock import MAX_TTL
 from .records.encoder import encode
 
-_ALL = ("data", "ttl", "tags", "_id", "key")
+_ALL = ("data", "ttl", "tags", "_id", "key", "durable")
 
 
 def put(db, args, kw):
@@ -15,8 +19,19 @@ def put(db, args, kw):
         data = args[-1]
     else:
         key, data = _sort_out(args, kw)
+        if kw.pop("durable", False):
+            key = put(db, (), {"key": key, "data": data, "ttl": kw.get("ttl"), "tags": kw.get("tags")})
+            with hold(db):
+                durable(db)
+            return key
     raw_key = None if key is None else keys.stored(key)
-    ttl = check_ttl(kw.get("ttl"))
+    ttl = kw.get("ttl")
+    if ttl is KEEP:
+        if key is not None:
+            module("modify").put_kept(db, raw_key, data, kw.get("tags"))
+            return key
+        ttl = None  # a new record
+    ttl = check_ttl(ttl)
     raw = encode(data, kw.get("tags"), None if ttl is None else db._clock.stamp(ttl))
     return _store(db, key, raw_key, raw)
 
@@ -41,7 +56,7 @@ def _sort_out(args, kw):
         names = ("data", "ttl", "tags")
     else:
         names = ("data", "ttl", "tags", "_id")
-        if len(args) > 1 and not (args[1] is None or args[1].__class__ in (int, float)):
+        if len(args) > 1 and not (args[1] is None or args[1].__class__ in (int, float, Keep)):
             kind = type(args[1]).__name__
             raise TypeError("key: str, not %s (before data), or ttl: seconds, not %s (after data)" % (type(args[0]).__name__, kind))
     if len(args) > len(names):
@@ -57,8 +72,16 @@ def _sort_out(args, kw):
         raise TypeError("put: key given twice (key and _id)")
     if "data" not in kw:
         raise TypeError("put: argument missing: data")
+    if "durable" in kw:
+        check_flag(kw["durable"], "durable")
     key = kw.get("key")
     return kw.get("_id") if key is None else key, kw["data"]
+
+
+def check_flag(value, name):
+    """Raise `TypeError` unless `value` is True or False."""
+    if value is not True and value is not False:
+        raise TypeError("%s: bool, not %s" % (name, type(value).__name__))
 
 
 def check_ttl(ttl, name="ttl"):

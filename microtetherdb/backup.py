@@ -7,7 +7,7 @@ from micropython import const
 from .errors import DBLock
 from .loading import module
 from .records import keys, record
-from .storage import places
+from .storage import mirrors, places
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
@@ -25,7 +25,7 @@ def backup_steps(db, path):
         raise TypeError("path: str, not " + type(path).__name__)
     if not path or path == "flash:":
         raise ValueError("path: %r is not a file" % path)
-    if db._store.mirror is not None:
+    if mirrors.has(db._store, _Mirror):
         raise DBLock("a backup of this database is going on")
     name = places.canonical(path)
     if name == db._name:
@@ -60,7 +60,7 @@ class _Mirror:
                     self.copy.discard()
                 self._clear()
         finally:
-            self.store.mirror = None
+            mirrors.remove(self.store, self)
             places.release(self.place)
 
     def _clear(self):
@@ -100,7 +100,7 @@ class _Mirror:
     def run(self):
         kept = module("flushing").kept
         store = self.store
-        store.mirror = self
+        mirrors.add(store, self)
         places.claim(self.name, self.place)
         self.begun = True
         self._clear()  # what a power cut left

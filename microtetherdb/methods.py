@@ -9,29 +9,34 @@ from .loading import module
 # (module, its methods): constants, which stay in flash.
 _WHERE = (
     ("ranges", ("keys", "values", "items")),
-    ("modify", ("update", "ttl", "expire")),
+    ("modify", ("update", "replace", "ttl", "expire")),
     ("cleanup", ("cleanup",)),
     ("flushing", ("flush",)),
     ("stats", ("stats",)),
     ("check", ("check",)),
     ("backup", ("backup",)),
-    ("jsonlines", ("dump", "load")),
+    ("dump", ("dump", "dump_chunks")),
+    ("jsonlines", ("load",)),
     ("query.run", ("query", "count")),
     ("query.cursor", ("find", "query_async", "count_async")),
     ("query.explain", ("explain",)),
     ("query.index_build", ("create_index", "drop_index", "indexes")),
     ("many", ("delete_many", "update_many")),
-    ("batch", ("put_batch", "delete_batch")),
+    ("batch", ("put_batch", "delete_batch", "write")),
+    ("pop", ("pop_first",)),
+    ("watch", ("changed",)),
 )
 
 # Those that also share the event loop.
 _ASYNC = (
     "cleanup_async", "check_async", "backup_async", "dump_async", "load_async", "query_async", "count_async",
-    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async",
+    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async", "pop_first_async",
 )  # fmt: skip
 
 # `dir(db)` tries the names that the firmware knows, and text in a tuple is none: a function that is not kept.
-lambda cleanup_async, check_async, backup_async, dump_async, create_index_async, drop_index_async: None
+lambda pop_first, pop_first_async, dump_chunks, cleanup_async, check_async, backup_async, dump_async, create_index_async, drop_index_async: (
+    None
+)
 
 _found = {}  # name: function(db, ...). Replaced, never changed: the other core may be reading it
 

@@ -18,7 +18,8 @@ def steps(db, generator):
         yield item
 
 
-def _limits(start, end, prefix):
+def limits(start, end, prefix):
+    """Return (lowest stored key, the one above the highest or None) of a range; raises `TypeError`."""
     low = _keys.USER if start is None else bound(start, "start")
     high = None if end is None else bound(end, "end")
     if prefix is not None:
@@ -34,7 +35,7 @@ def _limits(start, end, prefix):
 
 
 def _range(db, start, end, prefix, reverse, limit, what):
-    low, high = _limits(start, end, prefix)
+    low, high = limits(start, end, prefix)
     if reverse is not True and reverse is not False:
         raise TypeError("reverse: bool, not " + type(reverse).__name__)
     if type(limit) is not int:
@@ -93,6 +94,14 @@ def counted(db):
     """As `count`, with the lock held."""
     if db._expiry is not None:
         module("cleanup").expire(db, 0)
+    if db._limit is not None:
+        return db._limit.count()
+    if db._store.frozen:
+        n = 0
+        for _, raw in db._store.scan(_keys.USER):
+            if not (raw[0] < 8 and record.expired(raw, db._clock)):
+                n += 1
+        return n
     changed = db._store.changed
     if db._counted is None or db._counted[1] != changed:
         n = 0

@@ -50,6 +50,7 @@ class Store:
     """`stream`: a `RamStream` or a `PageLog`; `bad`: a size of key and value to be avoided, or 0."""
 
     log = None
+    frozen = False  # True: it only reads
     _redo = ()  # what is acknowledged and not committed
 
     def __init__(self, stream, pagesize, cachesize, bad):

@@ -145,10 +145,22 @@ def plans(db):
     assert plan({"_id": {"$gt": "b", "$lt": "a"}}) == plan({"_id": {"$gt": 5}}) == ("key range", 0, 0, 0)
     assert plan({"_id": {"$ne": "a"}}) == ("scan", None, n, n - 1) and plan({"$nor": [{"_id": "a"}]}) == ("scan", None, n, n - 1)
     # `$or`, each branch of which names keys
-    assert plan({"$or": [{"_id": "a"}]}) == ("key", 1, 1, 1) and plan({"$or": [{"_id": "a"}, {"_id": {"$in": ["b", "none"]}}]}) == ("key", 3, 2, 2)
+    assert plan({"$or": [{"_id": "a"}]}) == ("key", 1, 1, 1) and plan({"$or": [{"_id": "a"}, {"_id": {"$in": ["b", "none"]}}]}) == (
+        "key",
+        3,
+        2,
+        2,
+    )
     assert plan({"$and": [{"$or": [{"_id": "a"}, {"_id": {"$eq": "b"}}]}], "_id": {"$gt": "a"}}) == ("key", 1, 1, 1)
     assert plan({"$or": [{"_id": "a", "no": 1}, {"_id": "b"}]}) == ("key", 2, 2, 1)
-    for other in ({"n": 1}, {"_id": {"$gt": "b"}}, {"_id": 5}, {"_id": {"a": 1}}, {"_id": {"$in": ["b", 5]}}, {"_id": {"$in": [re.compile("b")]}}):
+    for other in (
+        {"n": 1},
+        {"_id": {"$gt": "b"}},
+        {"_id": 5},
+        {"_id": {"a": 1}},
+        {"_id": {"$in": ["b", 5]}},
+        {"_id": {"$in": [re.compile("b")]}},
+    ):
         assert plan({"$or": [{"_id": "a"}, other]})[0] == "scan", other
     assert plan({"$nor": [{"$or": [{"_id": "a"}]}]}) == ("scan", None, n, n - 1)
     assert db.explain({"_id": {"$gt": "a"}, "n": 77})["prefilter"] == [['"n":77', '"n":[']]
@@ -187,10 +199,14 @@ def key_fields():
     db.create_index("n")
     d = lambda i, name="_id", **more: dict({"n": i, "_id": "old", "_tags": ["t"]}, **dict(more, **{name: "k%d" % i}))
     for ask in (db.query, lambda *a, **kw: list(db.find(*a, **kw)), lambda *a, **kw: asyncio.run(db.query_async(*a, **kw))):
-        assert ask({"_id": "k1"}, key_field="_id") == ask({"n": 1}, key_field="_id") == ask({"tags": "t", "n": 1}, key_field="_id") == [d(1)]
+        assert (
+            ask({"_id": "k1"}, key_field="_id") == ask({"n": 1}, key_field="_id") == ask({"tags": "t", "n": 1}, key_field="_id") == [d(1)]
+        )
         assert ask({"n": {"$gte": 4}}, key_field="key", sort="-n") == [d(5, "key"), d(4, "key")]
         assert ask({"n": 2}, key_field="k", keys=True, limit=1) == [("k2", d(2, "k"))]
-        assert ask({"n": 2}, key_field="k", fields=["n"]) == [{"n": 2, "k": "k2"}] and ask({"n": 2}, key_field="n", fields={"_id": 0}) == [{"n": "k2", "_tags": ["t"]}]
+        assert ask({"n": 2}, key_field="k", fields=["n"]) == [{"n": 2, "k": "k2"}] and ask({"n": 2}, key_field="n", fields={"_id": 0}) == [
+            {"n": "k2", "_tags": ["t"]}
+        ]
         assert ask({}, key_field="_id", skip=5) == [d(5), 5] and ask({}, key_field="_id", sort="-_id", limit=2) == [5, d(5)]
         for bad, error in ((5, TypeError), (True, TypeError), ("", ValueError), ("a.b", ValueError), ("$a", ValueError)):
             raises(error, "key_field", ask, {}, key_field=bad)

@@ -1,0 +1,128 @@
+"""`max_records`: a database that holds so many records at most, of which the first ones make room for new ones."""
+
+from micropython import const
+
+from .batch import apply
+from .changelist import changes
+from .loading import module
+from .locking import hold
+from .records import keys, record
+from .storage import mirrors
+from .upkeep import count
+
+_STEP = const(8)  # records dropped in one change list by `shrink`
+_OURS = (0, "\0")  # how a stored key begins that is no record's
+
+
+class Limit:
+    """At most `most` records in a database, those included that have expired and are not removed yet.
+
+    What a put drops goes into its change list: both are done or neither is. `on_drop(key, document)` is called afterwards, with
+    the lock free.
+    """
+
+    def __init__(self, db, most, on_drop):
+        self._db = db
+        self._most = most
+        self._on_drop = on_drop
+        self._n = self._new = 0
+        self._seen = -1  # change lists that are counted in, see mirrors.py
+        self._fits = False
+        mirrors.add(db._store, self)
+        db._put_raw = self._put_raw  # in front of the method
+
+    def changed(self, changes):
+        """Count a change list in."""
+        n = self._n + self._new
+        self._new = 0
+        for key, value in changes:
+            if value is None and key[0] not in _OURS:
+                n -= 1
+        self._n = n
+        self._seen += 1
+
+    def end(self):
+        """The database closes."""
+
+    def count(self):
+        """Return the number of records, with the lock held; they are gone through only after a change that this was not told of."""
+        store = self._db._store
+        if self._seen != store.changed:
+            n = 0
+            for _ in store.scan(keys.USER, None, 1):
+                n += 1
+            self._n = n
+            self._seen = store.changed
+        return self._n
+
+    def tell(self, dropped):
+        """Call `on_drop` for a list of (stored key, record)."""
+        if self._on_drop is not None:
+            for key, raw in dropped:
+                self._on_drop(keys.shown(key), record.decode(raw))
+
+    def shrink(self):
+        """Drop what is more than the limit in a database that was there before it, a few records at a time."""
+        db = self._db
+        while not self._fits:
+            with hold(db):
+                over = self.count() - self._most
+                self._fits = over <= _STEP
+                dropped = [] if over <= 0 else self.apply((), [], [], max(0, over - _STEP))
+                count(db, len(dropped))
+            self.tell(dropped)
+
+    def expire(self, n):
+        """Remove what has expired if `n` more records may not fit. With the lock held, as all that follow."""
+        if n > self._most:
+            raise ValueError("%d records at once, max_records is %d" % (n, self._most))
+        if self._db._expiry is not None and self.count() + n > self._most:
+            module("cleanup").expire(self._db, 0)
+
+    def _put_raw(self, key, raw):
+        db = self._db
+        self.shrink()
+        with hold(db):
+            if key is None:
+                key = keys.generated(db)
+            dropped = self.put(key if key.__class__ is bytes else key.encode(), raw)
+            count(db)
+        self.tell(dropped)
+        return key
+
+    def put(self, key, raw):
+        """Put one record; returns what is dropped for it."""
+        db = self._db
+        self.expire(1)
+        out = []
+        stamps = [(key,) + changes(db, key, db._store.get(key), raw, out)]
+        if len(out) > 1:
+            db._linked = True
+        return self.apply((key,), out, stamps)
+
+    def apply(self, put, out, stamps, more=0):
+        """Apply a change list that puts the records `put` (stored keys) and drops the first ones beyond the limit; returns these.
+
+        `more`: so many beyond it may stay.
+        """
+        db = self._db
+        store = db._store
+        n = self.count() - self._most - more
+        new = 0
+        for key in put:
+            if store.get(key) is None:
+                new += 1
+        gone = [key for key, value in out if value is None and key[0]]
+        n += new - len(gone)
+        dropped = []
+        if n > 0:
+            for key, raw in store.scan(keys.USER):
+                if key not in put and key not in gone:
+                    stamps.append((key,) + changes(db, key, raw, None, out))
+                    dropped.append((key, raw))
+                    if len(dropped) == n:
+                        break
+        self._new = new
+        apply(db, out, stamps)
+        db._deletes += len(dropped)
+        return dropped

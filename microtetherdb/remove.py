@@ -1,0 +1,33 @@
+"""`MicroTetherDB.remove()`."""
+
+import os
+
+from micropython import const
+
+from .storage import places
+
+_ENOENT = const(2)
+
+
+def remove(filename):
+    """Remove the files of a database that is not open; see `MicroTetherDB.remove`."""
+    if not isinstance(filename, str):
+        raise TypeError("filename: a path, not " + type(filename).__name__)
+    if not filename or filename == "flash:":
+        raise ValueError("filename: %r is no file; a region is emptied by delete(purge=True)" % filename)
+    name = places.canonical(filename)
+    place = [False]
+    there = False
+    try:
+        places.claim(name, place)
+        # The second file first: the first one alone is a database still, whatever comes between.
+        for end in (".part.new", ".part", ".new", ""):
+            try:
+                os.remove(name + end)
+                there = True
+            except OSError as e:
+                if e.args[0] != _ENOENT:
+                    raise OSError(e.args[0], name + end)
+    finally:
+        places.release(place)
+    return there

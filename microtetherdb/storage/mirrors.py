@@ -1,0 +1,56 @@
+"""What is told of each change of a store, in `store.mirror`: a running backup, a limit of records, tasks that wait for a change.
+
+Each has `changed(changes)`, called with the lock held after a change list was applied, and `end()`, when the database closes.
+Each change list is one more in `store.changed`: whoever counts them notices one that it was not told of.
+"""
+
+
+class Mirrors:
+    """Several of them; one alone stands for itself."""
+
+    def __init__(self, first, second):
+        self.all = [first, second]
+
+    def changed(self, changes):
+        """Tell all of them; those that wait are told, whatever happens."""
+        try:
+            changes = list(changes)
+        except MemoryError:
+            for m in self.all:
+                if hasattr(m, "wake"):
+                    m.wake()
+            return
+        for m in self.all:
+            m.changed(changes)
+
+    def end(self):
+        """End all of them."""
+        for m in self.all[:]:
+            m.end()
+
+
+def add(store, m):
+    """Have `m` told of each change."""
+    if store.mirror is None:
+        store.mirror = m
+    elif store.mirror.__class__ is Mirrors:
+        store.mirror.all.append(m)
+    else:
+        store.mirror = Mirrors(store.mirror, m)
+
+
+def remove(store, m):
+    """End that, if it is so."""
+    if store.mirror is m:
+        store.mirror = None
+    elif store.mirror.__class__ is Mirrors and m in store.mirror.all:
+        left = store.mirror.all
+        left.remove(m)
+        if len(left) == 1:
+            store.mirror = left[0]
+
+
+def has(store, kind):
+    """Tell whether one of a class is told."""
+    m = store.mirror
+    return kind in [x.__class__ for x in (m.all if m.__class__ is Mirrors else (m,))]

@@ -1,0 +1,83 @@
+"""`await db.changed()`: tasks that wait for a change."""
+
+from .errors import DBClosed
+from .loading import get_ident, module
+from .locking import hold
+from .records.key_range import bound
+from .storage import mirrors
+
+
+class Watch:
+    """The tasks that wait for a change of one database; told of each change of its store while there are some."""
+
+    def __init__(self, db):
+        self._db = db
+        self.waiting = []  # [prefix of stored keys, event, whether another thread made a change: events are no matter for it]
+        self._thread = get_ident()
+
+    def changed(self, changes):
+        """See mirrors.py."""
+        try:
+            for key, _ in changes:
+                if key.__class__ is str:
+                    key = key.encode()
+                if key[0]:
+                    self._wake(key)
+        except MemoryError:
+            self.wake()
+
+    def _wake(self, key):
+        here = get_ident() == self._thread
+        for one in self.waiting:
+            if key is None or key.startswith(one[0]):
+                if here:
+                    one[1].set()
+                else:
+                    one[2] = True
+
+    def wake(self):
+        """Wake all up."""
+        self._wake(None)
+
+    end = wake
+
+    def look(self):
+        """Wake up who missed a change by another thread; the background task calls it now and then."""
+        for one in self.waiting:
+            if one[2]:
+                one[1].set()
+
+
+async def changed(db, prefix=None, since=None):
+    """Wait until a record is put, changed or removed, by whatever call or by expiry; returns a number.
+
+    `prefix`: of its key. `since`: a number that this returned: if anything was changed after that, it returns at once. Changes by
+    another thread are noticed within some seconds. Raises `DBClosed` when the database is closed.
+    """
+    import asyncio
+
+    prefix = b"" if prefix is None or prefix == "" else bound(prefix, "prefix")
+    if since is not None and type(since) is not int:
+        raise TypeError("since: int, not " + type(since).__name__)
+    with hold(db):
+        store = db._store
+        if since is not None and since != store.changed:
+            return store.changed
+        if db._watch is None:
+            db._watch = Watch(db)
+            mirrors.add(store, db._watch)
+        watch = db._watch
+        one = [prefix, asyncio.Event(), False]
+        watch.waiting.append(one)
+    module("background").attach(db)
+    try:
+        await one[1].wait()
+        if not db._open:
+            raise DBClosed("the database is closed")
+        return store.changed
+    finally:
+        with db._lock:
+            watch.waiting.remove(one)
+            if not watch.waiting:
+                mirrors.remove(store, watch)
+                db._watch = None
