@@ -477,7 +477,7 @@ class MicroTetherDB:
     def dump_chunks(
         self, q: Filter | None = None, fields: Fields | None = None, format: Literal["jsonl", "csv"] = "jsonl", size: int = 1024
     ) -> Chunks:
-        """Return what `dump` writes as a `Chunks` of texts of some `size` characters: the body of a web server's answer, for example."""
+        """Return what `dump` writes for `q`, `fields` and `format` as `Chunks` of some `size` characters: a web server's answer, for example."""
     def load(self, stream: Reader) -> int:
         """Put the records of `dump()` from a text stream; returns how many.
 

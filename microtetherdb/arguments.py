@@ -28,7 +28,7 @@ def put(db, args, kw):
     ttl = kw.get("ttl")
     if ttl is KEEP:
         if key is not None:
-            module("modify").put_kept(db, raw_key, data, kw.get("tags"))
+            module("replace").put_kept(db, raw_key, data, kw.get("tags"))
             return key
         ttl = None  # a new record
     ttl = check_ttl(ttl)

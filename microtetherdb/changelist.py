@@ -27,6 +27,12 @@ def write(db, key, raw, old=_READ):
         db._expiry.applied(key, was, new)
 
 
+def current(db, key):
+    """Return the record under a stored key, None for one that has expired."""
+    old = db._store.get(key)
+    return None if old is None or record.expired(old, db._clock) else old
+
+
 def _alone(raw):
     # Whether a record has neither tags nor expiry.
     return raw[0] > 7 and b'tags":' not in raw

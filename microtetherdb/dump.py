@@ -188,7 +188,7 @@ class Chunks:
 
 
 def dump_chunks(db, q=None, fields=None, format="jsonl", size=1024):
-    """Return what `dump` writes as a `Chunks` of texts of some `size` characters: the body of a web server's answer, for example."""
+    """Return what `dump` writes for `q`, `fields` and `format` as `Chunks` of some `size` characters: a web server's answer, for example."""
     if type(size) is not int:
         raise TypeError("size: int, not " + type(size).__name__)
     if size < 1:

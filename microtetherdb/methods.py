@@ -9,7 +9,8 @@ from .loading import module
 # (module, its methods): constants, which stay in flash.
 _WHERE = (
     ("ranges", ("keys", "values", "items")),
-    ("modify", ("update", "replace", "ttl", "expire")),
+    ("modify", ("update", "ttl", "expire")),
+    ("replace", ("replace",)),
     ("cleanup", ("cleanup",)),
     ("flushing", ("flush",)),
     ("stats", ("stats",)),

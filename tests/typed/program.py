@@ -140,6 +140,7 @@ async def asynchronous() -> None:
         waiting = asyncio.create_task(db.changed(prefix="b"))
         await asyncio.sleep(0)
         db.put("b", {"n": 5})
+        await db.dump_chunks().aclose()
         number: int = await waiting
         number = await db.changed(since=number - 1)
         popped = await db.pop_first_async("b")

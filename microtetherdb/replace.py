@@ -1,0 +1,59 @@
+"""Another document in the place of one, whose TTL and tags stay."""
+
+import json
+
+from .changelist import current, write
+from .locking import hold
+from .records import keys, record
+from .records.encoder import encode
+from .upkeep import count
+
+
+def _tags(old):
+    # The tags of a record, or None.
+    if b'"_tags":' not in old:
+        return None
+    old = json.loads(old[record.text_start(old) :])
+    return old.get("_tags") if isinstance(old, dict) else None
+
+
+def _in_place_of(db, raw_key, old, data, tags):
+    # A document that has `_tags` keeps them; else the record's go on.
+    if tags is None and not (isinstance(data, dict) and "_tags" in data):
+        tags = _tags(old)
+    write(db, raw_key, encode(data, tags, record.stamp(old)), old)
+    count(db)
+
+
+def replace(db, key, data):
+    """Store another document under a key, with the TTL and the tags that the record has: `put(key, data)` gives it none.
+
+    Tags that the document has as its `_tags` take the place of the old ones. Returns 1, or 0 if there is no such record. Raises as `put`.
+    """
+    raw_key = keys.stored(key)
+    with hold(db):
+        old = current(db, raw_key)
+        if old is None:
+            encode(data)  # what cannot be stored is an error
+            return 0
+        _in_place_of(db, raw_key, old, data, None)
+        return 1
+
+
+def put_kept(db, raw_key, data, tags):
+    """`put` with `ttl=KEEP`: the TTL of the record that is replaced, if any, and its tags if no others are given."""
+    limit = db._limit
+    if limit is not None:
+        limit.shrink()
+    with hold(db):
+        old = current(db, raw_key)
+        if old is not None:
+            return _in_place_of(db, raw_key, old, data, tags)
+        raw = encode(data, tags)
+        if limit is None:
+            write(db, raw_key, raw)
+        else:
+            limit = limit, limit.put(raw_key if raw_key.__class__ is bytes else raw_key.encode(), raw)
+        count(db)
+    if limit is not None:
+        limit[0].tell(limit[1])
