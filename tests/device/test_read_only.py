@@ -137,12 +137,13 @@ def media(kind, cuts):
         raises(OSError, "", MicroTetherDB, target, create=False)
     copies = []
     seen = [0]
+    tears = {"region": ("prefix", "bits", "byte"), "fat": ("none",)}.get(kind, ("prefix", "bits"))
 
     def watch(f, n):
         seen[0] += 1
         if seen[0] % cuts == 0:
             f.watch = None
-            copies.extend(copy for copy, _ in f.copies(("bits", "prefix")[seen[0] // cuts % 2 :][:1] if kind != "fat" else ("none",)))
+            copies.extend(copy for copy, _ in f.copies(tears))
             f.watch = watch
 
     flash.watch = watch
@@ -196,5 +197,5 @@ def region():
 file()
 region()
 for kind in ("region", "lfs", "fat") if hasattr(vfs, "VfsFat") else ("region", "lfs"):
-    print(kind, media(kind, 13 if FEW else 3))
+    print(kind, media(kind, 29 if FEW else 5))
 print("OK")
