@@ -67,6 +67,9 @@ class _Mirror:
         _remove(self.name + ".part")
         _remove(self.name + ".part.new")
 
+    def missed(self):
+        pass  # `seen` tells
+
     def changed(self, changes):
         # Each change list is one more in `store.changed`.
         if self.error is not None:

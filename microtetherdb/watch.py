@@ -17,14 +17,11 @@ class Watch:
 
     def changed(self, changes):
         """See mirrors.py."""
-        try:
-            for key, _ in changes:
-                if key.__class__ is str:
-                    key = key.encode()
-                if key[0]:
-                    self._wake(key)
-        except MemoryError:
-            self.wake()
+        for key, _ in changes:
+            if key.__class__ is str:
+                key = key.encode()
+            if key[0]:
+                self._wake(key)
 
     def _wake(self, key):
         here = get_ident() == self._thread
@@ -39,7 +36,7 @@ class Watch:
         """Wake all up."""
         self._wake(None)
 
-    end = wake
+    end = missed = wake
 
     def look(self):
         """Wake up who missed a change by another thread; the background task calls it now and then."""

@@ -1,7 +1,8 @@
 """What is told of each change of a store, in `store.mirror`: a running backup, a limit of records, tasks that wait for a change.
 
-Each has `changed(changes)`, called with the lock held after a change list was applied, and `end()`, when the database closes.
-Each change list is one more in `store.changed`: whoever counts them notices one that it was not told of.
+Each has `changed(changes)`, called with the lock held after a change list was applied, `missed()`, called instead or afterwards
+when there was no RAM for it, and `end()`, when the database closes. Each change list is one more in `store.changed`: whoever counts
+them notices one that it was not told of.
 """
 
 
@@ -12,16 +13,15 @@ class Mirrors:
         self.all = [first, second]
 
     def changed(self, changes):
-        """Tell all of them; those that wait are told, whatever happens."""
-        try:
-            changes = list(changes)
-        except MemoryError:
-            for m in self.all:
-                if hasattr(m, "wake"):
-                    m.wake()
-            return
+        """Tell all of them."""
+        changes = list(changes)
         for m in self.all:
             m.changed(changes)
+
+    def missed(self):
+        """All may have missed a change."""
+        for m in self.all:
+            m.missed()
 
     def end(self):
         """End all of them."""

@@ -60,7 +60,7 @@ class Store:
         self.bad = bad
         self._scan = None
         self.changed = 0  # how often something was
-        self.mirror = None  # of a running backup: its `changed` is called with each change list
+        self.mirror = None  # what is told of each change list, see mirrors.py
         self.on_full = None  # called to remove expired records; returns how many it removed
         self._tree = None
         # A change that breaks off (Ctrl-C, no RAM for a page of a split, a page that cannot be written) leaves the store
@@ -119,6 +119,18 @@ class Store:
     def _broken(self, error):
         # A scan failed.
         self._reraise(error)
+
+    def _tell(self, keys, values):
+        # Tell the mirror of one change, of a list of keys with one of values, or of a change list (and None). All is done: lack of
+        # RAM must not say that it was not.
+        try:
+            if keys.__class__ is not list:
+                keys = ((keys, values),)
+            elif values is not None:
+                keys = zip(keys, values)
+            self.mirror.changed(keys)
+        except MemoryError:
+            self.mirror.missed()
 
     def read(self, key):
         """Return the value of a key, or None."""
