@@ -84,8 +84,8 @@ def workload(lab, target, rounds, **kw):
             puts = {"b%d" % rnd.getrandbits(5): dict(doc, n=j) for j in range(3)}
             gone = [k for k in ("tag%d" % rnd.getrandbits(4), "b%d" % rnd.getrandbits(5), key) if k in db and k not in puts]
             lab.did(*(list(puts.items()) + [(k, None) for k in gone]))
-            db.write(list(puts.items()), gone, durable=i % 2 == 1)
-            if i % 2:
+            db.write(list(puts.items()), gone, durable=i % 5 == 0)
+            if i % 5 == 0:
                 lab.flushed()
             else:
                 settled()
