@@ -1,9 +1,7 @@
 """Arguments in the less common forms, and their errors."""
 
-from .flushing import durable
 from .keep import KEEP, Keep
 from .loading import module
-from .locking import hold
 from .records import keys
 from .records.clock import MAX_TTL
 from .records.encoder import encode
@@ -17,20 +15,15 @@ def put(db, args, kw):
     if 0 < n < 3 and (n == 1 or args[0].__class__ is str) and len(kw) == ("ttl" in kw) + ("tags" in kw):
         key = args[0] if n == 2 else None  # the usual forms
         data = args[-1]
+    elif "durable" in kw:
+        check_flag(kw["durable"], "durable")
+        return module("replace").put_durable(db, args, kw)
     else:
         key, data = _sort_out(args, kw)
-        if kw.pop("durable", False):
-            key = put(db, (), {"key": key, "data": data, "ttl": kw.get("ttl"), "tags": kw.get("tags")})
-            with hold(db):
-                durable(db)
-            return key
     raw_key = None if key is None else keys.stored(key)
     ttl = kw.get("ttl")
     if ttl is KEEP:
-        if key is not None:
-            module("replace").put_kept(db, raw_key, data, kw.get("tags"))
-            return key
-        ttl = None  # a new record
+        return module("replace").put_kept(db, key, raw_key, data, kw.get("tags"))
     ttl = check_ttl(ttl)
     raw = encode(data, kw.get("tags"), None if ttl is None else db._clock.stamp(ttl))
     return _store(db, key, raw_key, raw)
@@ -72,8 +65,6 @@ def _sort_out(args, kw):
         raise TypeError("put: key given twice (key and _id)")
     if "data" not in kw:
         raise TypeError("put: argument missing: data")
-    if "durable" in kw:
-        check_flag(kw["durable"], "durable")
     key = kw.get("key")
     return kw.get("_id") if key is None else key, kw["data"]
 

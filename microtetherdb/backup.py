@@ -25,7 +25,7 @@ def backup_steps(db, path):
         raise TypeError("path: str, not " + type(path).__name__)
     if not path or path == "flash:":
         raise ValueError("path: %r is not a file" % path)
-    if mirrors.has(db._store, _Mirror):
+    if mirrors.of(db._store, "backup") is not None:
         raise DBLock("a backup of this database is going on")
     name = places.canonical(path)
     if name == db._name:
@@ -41,6 +41,8 @@ def backup_steps(db, path):
 class _Mirror:
     # Copies the tree in key order; what changes behind the place it has reached is changed in the copy too.
     # What goes wrong with the copy ends the backup, never the change that the application makes.
+
+    what = "backup"
 
     def __init__(self, db, name):
         self.db = db

@@ -4,6 +4,7 @@ from micropython import const
 
 from .arguments import check_flag, check_ttl
 from .changelist import changes
+from .changelist import limit as limit_of
 from .flushing import durable
 from .locking import hold
 from .records import keys, record
@@ -35,7 +36,7 @@ def put_batch(db, items, ttls=None, tags=None):
     An item is a document, or a tuple (key, document); TTLs and tags do not go into it. `ttls`, `tags`: one for all, or a
     list with one for each. Raises as `put` does, naming the item, and stores nothing then.
     """
-    if ttls is None and tags is None and not db._linked and items.__class__ is list and db._limit is None:
+    if ttls is None and tags is None and not db._linked and items.__class__ is list and db._store.mirror is None:
         try:
             made, records, size = _plain(items)
         except Exception:
@@ -120,7 +121,7 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
     if not isinstance(items, (list, tuple)):
         raise TypeError("%s: list of documents or (key, document), not %s" % (name, type(items).__name__))
     n = len(items)
-    limit = db._limit
+    limit = limit_of(db)
     if limit is not None:
         limit.shrink()
     ttl_of = _each(ttls, n, "ttls", lambda t: not isinstance(t, (list, tuple)))

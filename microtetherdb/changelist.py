@@ -27,6 +27,11 @@ def write(db, key, raw, old=_READ):
         db._expiry.applied(key, was, new)
 
 
+def limit(db):
+    """Return what drops records of a database that holds so many only (`limit.Limit`), or None."""
+    return None if db._store.mirror is None else module("storage.mirrors").of(db._store, "limit")
+
+
 def current(db, key):
     """Return the record under a stored key, None for one that has expired."""
     old = db._store.get(key)

@@ -21,6 +21,8 @@ class Limit:
     the lock free.
     """
 
+    what = "limit"
+
     def __init__(self, db, most, on_drop):
         self._db = db
         self._most = most

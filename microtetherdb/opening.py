@@ -200,8 +200,8 @@ def _set_up(db, cfg, store, clock, name):
     db._checked = db._swept = time.ticks_ms()
     db._store = store
     module("upkeep").connect(db, store)
-    if cfg["max_records"] is not None and not store.frozen:
-        db._limit = module("limit").Limit(db, cfg["max_records"], cfg["on_drop"])
+    if cfg["max_records"] is not None and not hasattr(store, "frozen"):
+        module("limit").Limit(db, cfg["max_records"], cfg["on_drop"])
     db._open = True
 
 
@@ -214,7 +214,7 @@ def _look_around(db, store):
         if store.first(keys.EXPIRY) is not None:
             module("changelist").begin_expiry(db, store)
         db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
-    if store.frozen:
+    if hasattr(store, "frozen"):
         db._leftover = False
 
 

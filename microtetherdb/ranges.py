@@ -1,5 +1,6 @@
 """Lazy ranges over the keys in sorted order, and counting."""
 
+from .changelist import limit
 from .loading import module
 from .locking import hold
 from .records import keys as _keys
@@ -94,18 +95,19 @@ def counted(db):
     """As `count`, with the lock held."""
     if db._expiry is not None:
         module("cleanup").expire(db, 0)
-    if db._limit is not None:
-        return db._limit.count()
-    if db._store.frozen:
+    store = db._store
+    limited = limit(db)
+    if limited is not None:
+        return limited.count()
+    if hasattr(store, "frozen"):
         n = 0
-        for _, raw in db._store.scan(_keys.USER):
+        for _, raw in store.scan(_keys.USER):
             if not (raw[0] < 8 and record.expired(raw, db._clock)):
                 n += 1
         return n
-    changed = db._store.changed
-    if db._counted is None or db._counted[1] != changed:
+    if getattr(store, "counted", (0, None))[1] != store.changed:
         n = 0
-        for _ in db._store.scan(_keys.USER, None, 1):
+        for _ in store.scan(_keys.USER, None, 1):
             n += 1
-        db._counted = (n, changed)
-    return db._counted[0]
+        store.counted = n, store.changed
+    return store.counted[0]

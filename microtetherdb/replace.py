@@ -1,8 +1,10 @@
-"""Another document in the place of one, whose TTL and tags stay."""
+"""Puts with more than usual: another document in the place of one, whose TTL and tags stay; a put that is durable when it returns."""
 
 import json
 
 from .changelist import current, write
+from .changelist import limit as limit_of
+from .flushing import durable
 from .locking import hold
 from .records import keys, record
 from .records.encoder import encode
@@ -40,15 +42,18 @@ def replace(db, key, data):
         return 1
 
 
-def put_kept(db, raw_key, data, tags):
+def put_kept(db, key, raw_key, data, tags):
     """`put` with `ttl=KEEP`: the TTL of the record that is replaced, if any, and its tags if no others are given."""
-    limit = db._limit
+    if key is None:  # a new record
+        return db.put(data, tags=tags)
+    limit = limit_of(db)
     if limit is not None:
         limit.shrink()
     with hold(db):
         old = current(db, raw_key)
         if old is not None:
-            return _in_place_of(db, raw_key, old, data, tags)
+            _in_place_of(db, raw_key, old, data, tags)
+            return key
         raw = encode(data, tags)
         if limit is None:
             write(db, raw_key, raw)
@@ -57,3 +62,14 @@ def put_kept(db, raw_key, data, tags):
         count(db)
     if limit is not None:
         limit[0].tell(limit[1])
+    return key
+
+
+def put_durable(db, args, kw):
+    """`put` with `durable=`, a bool."""
+    at_once = kw.pop("durable")
+    key = db.put(*args, **kw)
+    if at_once:
+        with hold(db):
+            durable(db)
+    return key

@@ -10,8 +10,9 @@ from .storage import mirrors
 class Watch:
     """The tasks that wait for a change of one database; told of each change of its store while there are some."""
 
-    def __init__(self, db):
-        self._db = db
+    what = "watch"
+
+    def __init__(self):
         self.waiting = []  # [prefix of stored keys, event, whether another thread made a change: events are no matter for it]
         self._thread = get_ident()
 
@@ -60,10 +61,10 @@ async def changed(db, prefix=None, since=None):
         store = db._store
         if since is not None and since != store.changed:
             return store.changed
-        if db._watch is None:
-            db._watch = Watch(db)
-            mirrors.add(store, db._watch)
-        watch = db._watch
+        watch = mirrors.of(store, "watch")
+        if watch is None:
+            watch = Watch()
+            mirrors.add(store, watch)
         one = [prefix, asyncio.Event(), False]
         watch.waiting.append(one)
     module("background").attach(db)
@@ -77,4 +78,3 @@ async def changed(db, prefix=None, since=None):
             watch.waiting.remove(one)
             if not watch.waiting:
                 mirrors.remove(store, watch)
-                db._watch = None

@@ -31,7 +31,8 @@ class Query:
         self.order = self.project = None
         try:
             self.filter = compile(q)
-            self.filter.blind = blind
+            if self.filter.blind != blind:
+                self.filter.blind = blind
             if sort is not None:
                 self.order = module("query.sort").of_records(sort)
             if fields is not None:

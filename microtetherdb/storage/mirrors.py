@@ -29,6 +29,18 @@ class Mirrors:
             m.end()
 
 
+def tell(m, keys, values):
+    """Tell `m` of one change, of a list of keys with one of values, or of a change list (and None)."""
+    try:
+        if keys.__class__ is not list:
+            keys = ((keys, values),)
+        elif values is not None:
+            keys = zip(keys, values)
+        m.changed(keys)
+    except MemoryError:  # would say that the change was not done
+        m.missed()
+
+
 def add(store, m):
     """Have `m` told of each change."""
     if store.mirror is None:
@@ -50,7 +62,10 @@ def remove(store, m):
             store.mirror = left[0]
 
 
-def has(store, kind):
-    """Tell whether one of a class is told."""
+def of(store, what):
+    """Return the one that is told and is such a thing (its `what`), or None."""
     m = store.mirror
-    return kind in [x.__class__ for x in (m.all if m.__class__ is Mirrors else (m,))]
+    if m is not None:
+        for one in m.all if m.__class__ is Mirrors else (m,):
+            if one.what == what:
+                return one

@@ -50,7 +50,6 @@ class Store:
     """`stream`: a `RamStream` or a `PageLog`; `bad`: a size of key and value to be avoided, or 0."""
 
     log = None
-    frozen = False  # True: it only reads
     _redo = ()  # what is acknowledged and not committed
 
     def __init__(self, stream, pagesize, cachesize, bad):
@@ -119,18 +118,6 @@ class Store:
     def _broken(self, error):
         # A scan failed.
         self._reraise(error)
-
-    def _tell(self, keys, values):
-        # Tell the mirror of one change, of a list of keys with one of values, or of a change list (and None). All is done: lack of
-        # RAM must not say that it was not.
-        try:
-            if keys.__class__ is not list:
-                keys = ((keys, values),)
-            elif values is not None:
-                keys = zip(keys, values)
-            self.mirror.changed(keys)
-        except MemoryError:
-            self.mirror.missed()
 
     def read(self, key):
         """Return the value of a key, or None."""

@@ -202,7 +202,12 @@ TABLE = [
     ("find(key_field=)", "key_field", lambda db, v: db.find({}, key_field=v), NOT_STR),
     ("changed(prefix=)", "prefix", lambda db, v: asyncio.run(db.changed(prefix=v)), BAD_BOUND),
     ("changed(since=)", "since", lambda db, v: asyncio.run(db.changed(since=v)), [(T, v) for v in (1.5, "5", [], True, Thing())]),
-    ("remove", "filename", lambda db, v: db.remove(v), NOT_STR + [(T, None), (V, ""), (V, "flash:"), (V, "x.db.new"), (V, "x.db.part")]),
+    (
+        "remove",
+        "filename",
+        lambda db, v: MicroTetherDB.remove(v),
+        NOT_STR + [(T, None), (V, ""), (V, "flash:"), (V, "x.db.new"), (V, "x.db.part")],
+    ),
 ]
 BAD_NUMBER = [(T, v) for v in ("5", b"5", None, [], {}, True, Thing())] + [(V, v) for v in (-1, NAN, INF, -INF, 1 << 40, 1e30)]
 CONSTRUCTOR = {

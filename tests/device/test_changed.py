@@ -59,7 +59,7 @@ async def wakes(db):
                 await other
             except asyncio.CancelledError:
                 pass
-        assert db._store.mirror is None and db._watch is None, what
+        assert db._store.mirror is None, what
     # what changes nothing wakes nobody
     t = await going(db)
     db.delete("none")
@@ -128,7 +128,7 @@ async def cancelled(db):
         pass
     a.cancel()
     await asyncio.sleep_ms(0)
-    assert len(db._watch.waiting) == 1 and db._store.mirror is db._watch
+    assert len(db._store.mirror.waiting) == 1
     db.put("b", 1)
     await b
     assert db._store.mirror is None
@@ -150,7 +150,7 @@ async def closed(db):
         assert False
     except DBClosed:
         pass
-    assert store.mirror is None and db._watch is None
+    assert store.mirror is None
 
 
 async def threads(db):

@@ -84,18 +84,36 @@ def _same(a, b):
 def lines(db, n):
     count, out = text(db)
     found = [json.loads(line) for line in out.split("\n") if line]
-    assert count == len(found) == n + 3 and [d["_id"] for d in found] == list(db) == ["\x00low"] + ["k%03d" % i for i in range(n)] + ["list", "tagged"]
+    assert count == len(found) == n + 3 and [d["_id"] for d in found] == list(db) == ["\x00low"] + ["k%03d" % i for i in range(n)] + [
+        "list",
+        "tagged",
+    ]
     assert text(db, None, None, "jsonl")[0] == text(db, {})[0] == count
-    for q in ({"n": {"$gte": 5}}, {"_id": "k001"}, {"_id": {"$gte": "k01", "$lt": "k02"}}, {"tags": "x"}, {"tags": "z"}, {"s": "a,b"}, '{"n":{"$lt":3}}', {"n": "none"}):
+    for q in (
+        {"n": {"$gte": 5}},
+        {"_id": "k001"},
+        {"_id": {"$gte": "k01", "$lt": "k02"}},
+        {"tags": "x"},
+        {"tags": "z"},
+        {"s": "a,b"},
+        '{"n":{"$lt":3}}',
+        {"n": "none"},
+    ):
         count, out = text(db, q)
         found = [json.loads(line) for line in out.split("\n") if line]
-        assert [(d["_id"], d["data"]) for d in found] == [(k, (v)) for k, v in db.query(q, keys=True)] and count == db.count(q) == len(found), q
+        assert [(d["_id"], d["data"]) for d in found] == [(k, (v)) for k, v in db.query(q, keys=True)] and count == db.count(q) == len(
+            found
+        ), q
     _, out = text(db, {"tags": {"$in": ["x", "z"]}})
     b, a = [json.loads(line) for line in out.split("\n") if line]  # by the index
     assert a["tags"] == ["z"] and 400 < a["ttl"] <= 500 and b["data"]["_tags"] == ["x", "y"] and "ttl" not in b
     count, out = text(db, {"$limit": 4})
     assert count == 4
-    for f, wanted in ((["n"], {"n": 3}), (["_id", "o.p"], {"_id": "k003", "o": {"p": [3, {"q": 'x"y'}]}}), ({"o": 0, "f": 0, "b": 0}, {"n": 3, "s": ""})):
+    for f, wanted in (
+        (["n"], {"n": 3}),
+        (["_id", "o.p"], {"_id": "k003", "o": {"p": [3, {"q": 'x"y'}]}}),
+        ({"o": 0, "f": 0, "b": 0}, {"n": 3, "s": ""}),
+    ):
         count, out = text(db, {"_id": "k003"}, f)
         assert json.loads(out) == {"_id": "k003", "data": wanted}, (f, out)
     # taken back
@@ -120,10 +138,12 @@ def values(db, n):
         cells = fields(row)
         assert len(cells) == len(columns) and cells[0] == key, row
         assert cells[1] == (str(d["n"]) if "n" in d else "") and cells[2] == d.get("s", ""), row
-        assert cells[3] == (json.dumps(d["f"]) if "f" in d else "") and cells[4] == ({True: "true", False: "false"}[d["b"]] if "b" in d else "")
+        assert cells[3] == (json.dumps(d["f"]) if "f" in d else "") and cells[4] == (
+            {True: "true", False: "false"}[d["b"]] if "b" in d else ""
+        )
         assert (json.loads(cells[5]) == d["o"] and cells[6] == str(d["n"]) and cells[7] == 'x"y') if "o" in d else cells[5:8] == [""] * 3
         assert cells[8:11] == [""] * 3 == cells[12:14] + [""] and cells[11] == ('["x", "y"]' if key == "tagged" else ""), row
-    assert text(db, {"n": {"$lt": 2}}, ["s", "n"], "csv") == (3, "s,n\r\n,-1\r\nplain,0\r\n\"q\"\"uote\"\"\",1\r\n")
+    assert text(db, {"n": {"$lt": 2}}, ["s", "n"], "csv") == (3, 's,n\r\n,-1\r\nplain,0\r\n"q""uote""",1\r\n')
     assert text(db, {"_id": "k003"}, ["s"], "csv") == (1, 's\r\n""\r\n')  # a text of nothing is not nothing
     assert text(db, {"n": "none"}, "a,b", "csv") == (0, '"a,b"\r\n')
     assert text(db, {"tags": "z"}, ("_id", "x"), "csv") == (1, "_id,x\r\nlist,\r\n")

@@ -9,6 +9,7 @@ import callslab
 import microtetherdb.steps as steps
 from expect import raises
 from microtetherdb import KEEP, DBFull, MicroTetherDB
+from microtetherdb.storage import mirrors
 from nightly import FEW
 
 NAME = "limit.db"
@@ -21,6 +22,10 @@ def drop(key, document):
 
 def opened(ram, most=5, **kw):
     return MicroTetherDB(NAME, in_memory=ram, max_records=most, on_drop=drop, ram_percentage=30, **kw)
+
+
+def limit(db):
+    return mirrors.of(db._store, "limit")
 
 
 def counted(db):
@@ -108,7 +113,7 @@ def expiring(db):
 
 def calling(db):
     # on_drop may use the database; what it raises comes out of the put, which is done.
-    db._limit._on_drop = lambda key, d: db.replace("sum", {"n": db["sum"]["n"] + 1}) if key != "sum" else 1 / 0
+    limit(db)._on_drop = lambda key, d: db.replace("sum", {"n": db["sum"]["n"] + 1}) if key != "sum" else 1 / 0
     db.put("~", 1)
     for i in range(4):
         db.put("k%d" % i, 1)
@@ -120,9 +125,9 @@ def calling(db):
     db.put_batch([("t%d" % i, i) for i in range(4)])
     raises(ZeroDivisionError, "", db.put, "u", 1)
     assert "u" in db and "sum" not in db and len(db) == counted(db) == 5
-    db._limit._on_drop = None
+    limit(db)._on_drop = None
     db.put("v", 1)
-    db._limit._on_drop = drop
+    limit(db)._on_drop = drop
     assert "t0" not in db and len(db) == 5
     db.delete(purge=True)
 
@@ -132,7 +137,7 @@ def at_random(db, turns):
     model = {}
     names = ["k%02d" % i for i in range(14)]
     dropped = {}
-    db._limit._on_drop = lambda k, d: dropped.update({k: d})
+    limit(db)._on_drop = lambda k, d: dropped.update({k: d})
     for turn in range(turns):
         r = random.randrange(8)
         key = random.choice(names)
@@ -166,9 +171,10 @@ def at_random(db, turns):
         for k in away:
             del model[k]
         if turn % 40 == 39:
+            was = db._store.mirror
             db._store.mirror = None  # as when Ctrl-C comes before it is told: counted again
             db._store.put(b"k99", b"1")
-            db._store.mirror = db._limit
+            db._store.mirror = was
             model["k99"] = 1
             if len(model) > 5:
                 db.put("k99", 1)
@@ -179,7 +185,7 @@ def at_random(db, turns):
         assert dict(db.items()) == model and len(db) == counted(db) == len(model), (turn, r)
         assert db.count({"tags": "a"}) == sum(1 for _, raw in db._store.scan(b"\x01") if b'"_tags":["a"]' in raw), turn
     assert db.check()["ok"]
-    db._limit._on_drop = drop
+    limit(db)._on_drop = drop
     db.delete(purge=True)
     told.clear()
 
@@ -200,7 +206,7 @@ def beside_others():
                 await asyncio.sleep_ms(0)
             await asyncio.gather(*waiting)
             await copy
-            assert i > 62 and len(db) == 60 and db._store.mirror is db._limit
+            assert i > 62 and len(db) == 60 and db._store.mirror is limit(db)
             wanted = dict(db.items())
         with MicroTetherDB("limit2.db", in_memory=False) as db:
             assert dict(db.items()) == wanted
@@ -247,7 +253,12 @@ def refused():
             raise DBFull("no room")
 
         db._store.apply = apply
-        for call in (lambda: db.put("m", 1), lambda: db.put_batch([("m", 1)]), lambda: db.write([("m", 1)]), lambda: db.put("m", 1, ttl=KEEP)):
+        for call in (
+            lambda: db.put("m", 1),
+            lambda: db.put_batch([("m", 1)]),
+            lambda: db.write([("m", 1)]),
+            lambda: db.put("m", 1, ttl=KEEP),
+        ):
             raises(DBFull, "no room", call)
         db._store.apply = real
         assert told == [] and sorted(db) == ["k%d" % i for i in range(5)] and len(db) == 5

@@ -29,7 +29,9 @@ def reads(db, n, extra=0):
     wanted = [k for k in db]
     assert len(wanted) == n == len(db) == db.count() == db.count({}) and "gone" not in db, (len(wanted), len(db), n)
     assert db["k001"]["n"] == 1 and db.get("none", 5) == 5 and db.ttl("k000") > 4000 and db.ttl("k001") is None
-    assert db.count({"n": {"$gte": 0}}) == n - extra and len(db.query({"tags": "t1"})) == len(db.query({"_id": {"$gte": "k001"}, "tags": "t1"}))
+    assert db.count({"n": {"$gte": 0}}) == n - extra and len(db.query({"tags": "t1"})) == len(
+        db.query({"_id": {"$gte": "k001"}, "tags": "t1"})
+    )
     assert db.explain({"n": 5})["plan"] == "index" and db.count({"n": 1}) == 1 and db.indexes() == ["n"]
     assert db.stats()["records"] == n and "%d records" % n in repr(db)
     assert db.check()["ok"], db.check()

@@ -64,7 +64,13 @@ def written(db):
     db.put("t", {"n": 7}, ttl=1000, tags=["x"])
     assert db.write([("sum", {"n": 15})], ["r0", "r1", "none", "r0"]) == ["sum"] and sorted(db) == ["r2", "r3", "r4", "r5", "sum", "t"]
     keys = db.write([{"m": 1}, ("k", {"m": 2})], db.keys(prefix="r"), ttls=[None, 500], tags=[["a"], ["a", "b"]])  # a lazy range
-    assert keys[1] == "k" and db[keys[0]] == {"m": 1, "_tags": ["a"]} and db.ttl("k") > 400 and db.ttl(keys[0]) is None and not list(db.keys(prefix="r"))
+    assert (
+        keys[1] == "k"
+        and db[keys[0]] == {"m": 1, "_tags": ["a"]}
+        and db.ttl("k") > 400
+        and db.ttl(keys[0]) is None
+        and not list(db.keys(prefix="r"))
+    )
     assert db.write() == [] == db.write(deletes=["t"]) and "t" not in db and db.count({"tags": "x"}) == 0
     assert db.write([("a", 1), ("a", 2)]) == ["a", "a"] and db["a"] == 2
     was = list(db.items())
@@ -92,7 +98,10 @@ def popped(db):
     keys = [db.put({"n": i}, tags=["odd" if i % 2 else "even", "third"][: 2 if i % 3 == 0 else 1]) for i in range(20)]
     db.put("q/\u20ac", 5, tags=["odd", "x" * 60, "x" * 60 + "y"])
     db.put("own", {"tags": ["even", "mine"]})
-    assert pop(tags=["odd"]) == (keys[1], {"n": 1, "_tags": ["odd"]}) and pop(tags=["third", "odd"]) == (keys[3], {"n": 3, "_tags": ["odd", "third"]})
+    assert pop(tags=["odd"]) == (keys[1], {"n": 1, "_tags": ["odd"]}) and pop(tags=["third", "odd"]) == (
+        keys[3],
+        {"n": 3, "_tags": ["odd", "third"]},
+    )
     assert pop(tags=["third", "odd"])[0] == keys[9] and pop(tags=("third",))[0] == keys[0] and pop(tags=[])[0] == keys[2]
     assert pop(tags=["x" * 60 + "y", "x" * 61]) is None and pop(tags=["x" * 60 + "z"]) is None and pop("q/", ["even"]) is None
     assert pop("q/", ["odd", "x" * 60 + "y"]) == ("q/\u20ac", 5) and pop(tags=["x" * 60]) is None
@@ -258,7 +267,13 @@ for ram in (True, False):
     db.delete(purge=True)
     durable(db)
     db.close()
-    for call in (lambda: db.write([1]), db.pop_first, lambda: db.replace("a", 1), lambda: db.put("a", 1, ttl=KEEP), lambda: db.put("a", 1, durable=True)):
+    for call in (
+        lambda: db.write([1]),
+        db.pop_first,
+        lambda: db.replace("a", 1),
+        lambda: db.put("a", 1, ttl=KEEP),
+        lambda: db.put("a", 1, durable=True),
+    ):
         raises(DBClosed, "closed", call)
     db = fresh(ram)
     asyncio.run(tasks(db))

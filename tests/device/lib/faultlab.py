@@ -73,8 +73,8 @@ def within(found, before, after):
 def sound(db, medium, before, after, many, where):
     """Whether the database is well after a fault; returns what it holds."""
     assert not db._lock.locked(), where + ": the lock is held"
-    if db._limit is not None:
-        limit, db._limit = db._limit, None
+    limit = mirrors.of(db._store, "limit")
+    if limit is not None:
         db._store.get(b"k")  # what broke off is taken back
         assert limit.count() == sum(1 for _ in db._store.scan(b"\x01", None, 1)), where + ": counted wrongly"
         mirrors.remove(db._store, limit)
@@ -122,8 +122,7 @@ def goes_on(db, found, where):
 
 def limited(db):
     """As opened with `max_records`, as many as there are."""
-    db._limit = Limit(db, len(db), None)
-    db._limit.shrink()
+    Limit(db, len(db), None).shrink()
 
 
 def case(kind, call, arm, stride=1, first=1, many=False, again=0, setup=lambda db: None, flushes=False):
@@ -244,7 +243,17 @@ def run(kind, arm, again=0, step=1, calls=CALLS):
     step = 1 if NIGHTLY else step * COARSER
     for i, name in enumerate(calls):
         try:
-            n += case(kind, calls[name], arm, step, 1 + i * COARSER % step, name in MANY, again, limited if "limited" in name else lambda db: None, "durable" in name)
+            n += case(
+                kind,
+                calls[name],
+                arm,
+                step,
+                1 + i * COARSER % step,
+                name in MANY,
+                again,
+                limited if "limited" in name else lambda db: None,
+                "durable" in name,
+            )
         except BaseException:
             print("IN", name)
             raise
