@@ -22,10 +22,13 @@ def put(db, args, kw):
         key, data = _sort_out(args, kw)
     raw_key = None if key is None else keys.stored(key)
     ttl = kw.get("ttl")
-    if ttl is KEEP:
-        return module("replace").put_kept(db, key, raw_key, data, kw.get("tags"))
-    ttl = check_ttl(ttl)
-    raw = encode(data, kw.get("tags"), None if ttl is None else db._clock.stamp(ttl))
+    if ttl is not None:
+        if ttl is KEEP:
+            return module("replace").put_kept(db, key, raw_key, data, kw.get("tags"))
+        ttl = check_ttl(ttl)
+        if ttl is not None:
+            ttl = db._clock.stamp(ttl)
+    raw = encode(data, kw.get("tags"), ttl)
     return _store(db, key, raw_key, raw)
 
 

@@ -13,7 +13,7 @@ def expire(db, limit, flush=True):
     db._clock.tick()
     n = 0
     store = db._store
-    if db._expiry is None or hasattr(store, "frozen"):
+    if db._expiry is None:
         return 0
     while not limit or n < limit:
         key = db._expiry.next(store, db._clock)

@@ -34,7 +34,8 @@ class _Lines:
         if q is None and (fields is None or self._fields is not None):
             self._matches = ((key, None, raw) for key, raw in db._store.scan(keys.USER))
         else:
-            query = module("query.run").Query(q, fields=fields if self._fields is None else None, blind=True)
+            query = module("query.run").Query(q, fields=fields if self._fields is None else None)
+            query.filter.blind = True
             if fields is not None and self._fields is None:
                 self._project = query.project
             self._matches = query.run(db, True)

@@ -1,8 +1,7 @@
 """`delete_many` and `update_many`: all matches, one at a time and each by itself."""
 
 from .loading import module
-from .query.cursor import Cursor
-from .query.run import Query
+from .query.cursor import Cursor, blind
 from .steps import each
 
 
@@ -22,7 +21,7 @@ def delete_many(db, q):
 
 
 def _to_delete(db, q):
-    return Cursor(db, Query(_given(q), blind=True), True)
+    return Cursor(db, blind(_given(q)), True)
 
 
 def update_many(db, q, changes):
@@ -44,7 +43,7 @@ def _to_update(db, q, changes):
     paths = update.check(changes)
     # An index whose entries move under the walk is not used: key order needs no memory.
     without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
-    return Cursor(db, Query(_given(q), blind=True), True, without), changes
+    return Cursor(db, blind(_given(q)), True, without), changes
 
 
 def _touches(a, b):

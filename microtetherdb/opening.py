@@ -216,6 +216,8 @@ def _look_around(db, store):
         db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
     if hasattr(store, "frozen"):
         db._leftover = False
+        if db._expiry is not None:
+            db._expiry.next = lambda store, clock: None  # nothing is removed
 
 
 def _open_store(cfg, place):

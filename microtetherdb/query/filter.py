@@ -33,7 +33,8 @@ class Filter:
     (or not wholly) in `sargs`. `ordered`: a comparison depends on the order of fields, so that documents are to
     be parsed with `ordered_json.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
     `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
-    `blind`: what matches is wanted and not the documents, which are None where they need not be parsed to tell.
+    `blind`: what matches is wanted and not the documents, which are None where they need not be parsed to tell. Set after the
+    compilation, for one query only.
     `keys`: what it says about keys (`by_key.Keys`), None for nothing; then `key` is to be set to the stored key of the
     record before each test.
     Raises `QueryError` naming the operator for what is not a valid filter. Bounds its size and depth.

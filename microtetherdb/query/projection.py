@@ -55,15 +55,15 @@ def _with_key(doc, key, name="_id"):
     return doc
 
 
-def with_key(name, project):
-    """Return `f(document, stored key)` that does what `project` (or None) does, and puts the key into a document's field `name`."""
+def add_key(query, name):
+    """Have a `Query` put the key into the field `name` of its documents. Raises `TypeError`, `ValueError`."""
     if not isinstance(name, str):
         raise TypeError("key_field: str, not " + type(name).__name__)
     if not name or name[0] == "$" or "." in name:
         raise ValueError("key_field: %r is no name of a field" % name)
-    if project is None:
-        return lambda doc, key: _with_key(doc, key, name)
-    return lambda doc, key: _with_key(project(doc, key), key, name)
+    project = query.project
+    query.shows_key = True
+    query.project = lambda doc, key: _with_key(doc if project is None else project(doc, key), key, name)
 
 
 def _only(value, tree):

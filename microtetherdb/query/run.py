@@ -20,27 +20,22 @@ def too_deep(error):
 
 
 class Query:
-    """A compiled query: filter, order, skip, limit, projection. All arguments are checked here. `blind`: see `Filter`.
+    """A compiled query: filter, order, skip, limit, projection. All arguments are checked here.
 
     Raises `QueryError` for a malformed filter, `sort`, `skip`, `limit` or `fields`.
     """
 
     shows_key = False
 
-    def __init__(self, q, sort=None, skip=0, limit=0, fields=None, key_field=None, blind=False):
+    def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
         self.order = self.project = None
         try:
             self.filter = compile(q)
-            if self.filter.blind != blind:
-                self.filter.blind = blind
             if sort is not None:
                 self.order = module("query.sort").of_records(sort)
             if fields is not None:
                 self.project = module("query.projection").compile(fields)
                 self.shows_key = "_id" in fields
-            if key_field is not None:
-                self.project = module("query.projection").with_key(key_field, self.project)
-                self.shows_key = True
         except RuntimeError as e:
             too_deep(e)
         self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
@@ -120,7 +115,9 @@ def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None, key_f
         found = module("query.by_key").one(db, q, keys, skip, limit)
         if found is not None:
             return found
-    compiled = Query(q, sort, skip, limit, fields, key_field)
+    compiled = Query(q, sort, skip, limit, fields)
+    if key_field is not None:
+        module("query.projection").add_key(compiled, key_field)
     try:
         with hold(db):
             db._queries += 1
@@ -149,7 +146,8 @@ def _documents(db, compiled, keys):
 
 def count(db, q=None):
     """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
-    compiled = Query(q, blind=True)
+    compiled = Query(q)
+    compiled.filter.blind = True
     try:
         with hold(db):
             db._queries += 1
