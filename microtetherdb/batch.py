@@ -5,7 +5,7 @@ from micropython import const
 from .arguments import check_flag, check_ttl
 from .changelist import changes
 from .changelist import limit as limit_of
-from .flushing import durable
+from .loading import module
 from .locking import hold
 from .records import keys, record
 from .records.encoder import encode
@@ -175,7 +175,7 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
         db._deletes += len(gone)
         count(db, n + len(gone))
         if at_once:
-            durable(db)
+            module("replace").durable(db)
     if limit is not None:
         limit.tell(dropped)
     return made

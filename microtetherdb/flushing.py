@@ -24,12 +24,6 @@ def flush(db):
         db._next = 0  # see `upkeep.tick`
 
 
-def durable(db):
-    """Make what was done durable, with the lock held, and leave the rhythm of the others as it is."""
-    if db._store.dirty():
-        commit(db, False)
-
-
 def commit(db, again=True):
     """Flush, with the lock held. `again`: the next flush is due a threshold later."""
     store = db._store

@@ -4,7 +4,7 @@ import json
 
 from .changelist import current, write
 from .changelist import limit as limit_of
-from .flushing import durable
+from .flushing import commit
 from .locking import hold
 from .records import keys, record
 from .records.encoder import encode
@@ -63,6 +63,12 @@ def put_kept(db, key, raw_key, data, tags):
     if limit is not None:
         limit[0].tell(limit[1])
     return key
+
+
+def durable(db):
+    """Make what was done durable, with the lock held, and leave the rhythm of the others as it is."""
+    if db._store.dirty():
+        commit(db, False)
 
 
 def put_durable(db, args, kw):
