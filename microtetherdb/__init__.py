@@ -10,6 +10,7 @@ from . import loading
 from .database import MicroTetherDB
 
 __version__ = "0.1.0"
+KEEP = "KEEP"  # a TTL: that of the record which is replaced
 
 
 def on_warning(message):
@@ -26,8 +27,6 @@ def __getattr__(name):
     # What is not needed by every program is loaded on first use.
     if name == "defaults":
         return loading.module("config").Defaults()
-    if name == "KEEP":
-        return loading.module("keep").KEEP
     if name == "preload":
         return loading.module("methods").preload
     if name == "QueryError" or name.startswith("DB"):

@@ -41,11 +41,7 @@ class Defaults:
 
 defaults: Defaults
 
-@type_check_only
-class Keep:
-    """What `KEEP` is."""
-
-KEEP: Keep
+KEEP: Literal["KEEP"]
 
 class DBError(Exception):
     """Base of all errors of the database."""
@@ -241,7 +237,13 @@ class MicroTetherDB:
         """Flush, end the background task, close the file. May be called twice."""
     @overload
     def put(
-        self, data: Json, ttl: float | Keep | None = None, tags: Tags | None = None, _id: str | None = None, *, durable: bool = False
+        self,
+        data: Json,
+        ttl: float | Literal["KEEP"] | None = None,
+        tags: Tags | None = None,
+        _id: str | None = None,
+        *,
+        durable: bool = False,
     ) -> str:
         """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`, both with `durable=False`.
 
@@ -253,7 +255,9 @@ class MicroTetherDB:
         Raises `TypeError`, `ValueError`, `DBFull`.
         """
     @overload
-    def put(self, key: str, data: Json, ttl: float | Keep | None = None, tags: Tags | None = None, *, durable: bool = False) -> str: ...
+    def put(
+        self, key: str, data: Json, ttl: float | Literal["KEEP"] | None = None, tags: Tags | None = None, *, durable: bool = False
+    ) -> str: ...
     def put_batch(
         self,
         items: list[Any] | tuple[Json, ...],

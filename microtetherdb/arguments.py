@@ -1,11 +1,13 @@
 """Arguments in the less common forms, and their errors."""
 
-from .keep import KEEP, Keep
+from micropython import const
+
 from .loading import module
 from .records import keys
 from .records.clock import MAX_TTL
 from .records.encoder import encode
 
+_KEEP = const("KEEP")
 _ALL = ("data", "ttl", "tags", "_id", "key", "durable")
 
 
@@ -23,7 +25,7 @@ def put(db, args, kw):
     raw_key = None if key is None else keys.stored(key)
     ttl = kw.get("ttl")
     if ttl is not None:
-        if ttl is KEEP:
+        if ttl is _KEEP:
             return module("replace").put_kept(db, key, raw_key, data, kw.get("tags"))
         ttl = check_ttl(ttl)
         if ttl is not None:
@@ -52,7 +54,7 @@ def _sort_out(args, kw):
         names = ("data", "ttl", "tags")
     else:
         names = ("data", "ttl", "tags", "_id")
-        if len(args) > 1 and not (args[1] is None or args[1].__class__ in (int, float, Keep)):
+        if len(args) > 1 and not (args[1] is None or args[1] is _KEEP or args[1].__class__ in (int, float)):
             kind = type(args[1]).__name__
             raise TypeError("key: str, not %s (before data), or ttl: seconds, not %s (after data)" % (type(args[0]).__name__, kind))
     if len(args) > len(names):

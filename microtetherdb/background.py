@@ -60,10 +60,9 @@ async def run(db):
     while db._open:
         await asyncio.sleep_ms(min(_TICK_MS, db._check_ms))
         now = time.ticks_ms()
-        if db._open and db._store.mirror is not None:
-            watch = module("storage.mirrors").of(db._store, "watch")
-            if watch is not None:
-                watch.look()
+        for m in db._open and db._store.mirror or ():
+            if m.what == "watch":
+                m.look()
         if db._open and db._store.dirty():
             if dirty_at is None:
                 dirty_at = now

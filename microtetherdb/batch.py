@@ -121,21 +121,12 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
     if not isinstance(items, (list, tuple)):
         raise TypeError("%s: list of documents or (key, document), not %s" % (name, type(items).__name__))
     n = len(items)
-    limit = limit_of(db)
-    if limit is not None:
-        limit.shrink()
     ttl_of = _each(ttls, n, "ttls", lambda t: not isinstance(t, (list, tuple)))
     tags_of = _each(tags, n, "tags", _one_tags)
     plain = ttls is None and tags is None
     with hold(db):
-        store = db._store
-        out = []
         made = []
-        stamps = []
-        linked = db._linked or limit is not None
-        last = {}
-        if limit is not None:
-            limit.expire(n)
+        pairs = []
         for i, item in enumerate(items):
             try:
                 key = None
@@ -159,26 +150,42 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
                 raw_key = raw_key.encode()
             if raw_key in gone:
                 raise ValueError("%s[%d]: %r is deleted too" % (name, i, key))
-            if linked or raw[0] < 8 or b'tags":' in raw:
-                old = last[raw_key] if raw_key in last else store.get(raw_key)
-                stamps.append((raw_key,) + changes(db, raw_key, old, raw, out))
-                last[raw_key] = raw
-                linked = True
-                db._linked = True
-            else:
-                out.append((raw_key, raw))
-        _delete(db, gone, out, stamps)
-        if limit is not None:
-            dropped = limit.apply(last, out, stamps)
-        else:
-            apply(db, out, stamps)
-        db._deletes += len(gone)
-        count(db, n + len(gone))
+            pairs.append((raw_key, raw))
+        dropped = change(db, pairs, gone)
         if at_once:
             module("replace").durable(db)
-    if limit is not None:
-        limit.tell(dropped)
+    if dropped:
+        limit_of(db).tell(dropped)
     return made
+
+
+def change(db, pairs, gone=()):
+    """Put records, (stored key, record), and delete the stored keys `gone`, in one change; returns what a limit drops for them.
+
+    With the lock held.
+    """
+    limit = limit_of(db)
+    if limit is not None:
+        limit.expire(len(pairs))
+    store = db._store
+    linked = db._linked or limit is not None
+    out = []
+    stamps = []
+    last = {}
+    for key, raw in pairs:
+        if linked or raw[0] < 8 or b'tags":' in raw:
+            stamps.append((key,) + changes(db, key, last[key] if key in last else store.get(key), raw, out))
+            last[key] = raw
+            linked = True
+            db._linked = True
+        else:
+            out.append((key, raw))
+    _delete(db, gone, out, stamps)
+    dropped = () if limit is None else limit.room(last, out, stamps)
+    apply(db, out, stamps)
+    db._deletes += len(gone) + len(dropped)
+    count(db, len(pairs) + len(gone))
+    return dropped
 
 
 def apply(db, out, stamps):

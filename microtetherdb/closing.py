@@ -15,8 +15,8 @@ def stop(db):
         if not store.ram:
             place = module("storage.places").open_files[db._name]
             store.commit(store.dirty() or db._expiry is not None)  # the time, for what expires
-        if store.mirror is not None:
-            store.mirror.end()
+        for m in store.mirror or ():
+            m.end()
         db._open = False
         db._store = closed
         try:

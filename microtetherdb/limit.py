@@ -2,15 +2,14 @@
 
 from micropython import const
 
-from .batch import apply
+from .batch import change
 from .changelist import changes
 from .loading import module
 from .locking import hold
 from .records import keys, record
 from .storage import mirrors
-from .upkeep import count
 
-_STEP = const(8)  # records dropped in one change list by `shrink`
+_STEP = const(8)  # records that are dropped at a time, at most, besides those that a change makes room for
 _OURS = (0, "\0")  # how a stored key begins that is no record's
 
 
@@ -29,7 +28,6 @@ class Limit:
         self._on_drop = on_drop
         self._n = self._new = 0
         self._seen = -1  # change lists that are counted in, see mirrors.py
-        self._fits = False
         mirrors.add(db._store, self)
         db._put_raw = self._put_raw  # in front of the method
 
@@ -65,17 +63,6 @@ class Limit:
             for key, raw in dropped:
                 self._on_drop(keys.shown(key), record.decode(raw))
 
-    def shrink(self):
-        """Drop what is more than the limit in a database that was there before it, a few records at a time."""
-        db = self._db
-        while not self._fits:
-            with hold(db):
-                over = self.count() - self._most
-                self._fits = over <= _STEP
-                dropped = [] if over <= 0 else self.apply((), [], [], max(0, over - _STEP))
-                count(db, len(dropped))
-            self.tell(dropped)
-
     def expire(self, n):
         """Remove what has expired if `n` more records may not fit. With the lock held, as all that follow."""
         if n > self._most:
@@ -85,39 +72,28 @@ class Limit:
 
     def _put_raw(self, key, raw):
         db = self._db
-        self.shrink()
         with hold(db):
             if key is None:
                 key = keys.generated(db)
-            dropped = self.put(key if key.__class__ is bytes else key.encode(), raw)
-            count(db)
+            dropped = change(db, [(key.encode() if key.__class__ is str else key, raw)])
         self.tell(dropped)
         return key
 
-    def put(self, key, raw):
-        """Put one record; returns what is dropped for it."""
-        db = self._db
-        self.expire(1)
-        out = []
-        stamps = [(key,) + changes(db, key, db._store.get(key), raw, out)]
-        if len(out) > 1:
-            db._linked = True
-        return self.apply((key,), out, stamps)
+    def room(self, put, out, stamps):
+        """Have a change list that puts the records `put` (stored keys) drop the first ones beyond the limit; returns these.
 
-    def apply(self, put, out, stamps, more=0):
-        """Apply a change list that puts the records `put` (stored keys) and drops the first ones beyond the limit; returns these.
-
-        `more`: so many beyond it may stay.
+        A limit that is new to a database is reached by and by.
         """
         db = self._db
         store = db._store
-        n = self.count() - self._most - more
         new = 0
         for key in put:
             if store.get(key) is None:
                 new += 1
+        self._new = new
         gone = [key for key, value in out if value is None and key[0]]
-        n += new - len(gone)
+        new -= len(gone)
+        n = min(self.count() + new - self._most, max(new, 0) + _STEP)
         dropped = []
         if n > 0:
             for key, raw in store.scan(keys.USER):
@@ -126,7 +102,4 @@ class Limit:
                     dropped.append((key, raw))
                     if len(dropped) == n:
                         break
-        self._new = new
-        apply(db, out, stamps)
-        db._deletes += len(dropped)
         return dropped

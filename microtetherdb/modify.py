@@ -80,6 +80,6 @@ def purge(db, key, flag):
         db._expiry = expiry
         db._deletes += n
         db._made += n
-        if db._store.mirror is not None:
-            db._store.mirror.missed()
+        for m in db._store.mirror or ():
+            m.missed()
         return n

@@ -91,7 +91,7 @@ def resolve(args, kw):
         out["create"] = False
     if not out["create"]:
         if out["in_memory"] and (len(args) > 1 or "in_memory" in kw):
-            raise ValueError("create=False, read_only=True: of what is in a file or region, not with in_memory=True")
+            raise ValueError("create=False, read_only=True: not with in_memory=True")
         out["in_memory"] = False
     # Whoever names a file and says no more about where the data is may believe that it is there.
     out["unused"] = len(args) < 2 and "in_memory" not in kw and (args or "filename" in kw)
@@ -109,9 +109,6 @@ def _check(name, value):
                 raise ValueError("filename: %r has a zero byte" % value)
         elif not hasattr(value, "readblocks"):
             raise TypeError("filename: a path, 'flash:' or a block device, not " + type(value).__name__)
-    elif name == "on_drop":
-        if value is not None and not callable(value):
-            raise TypeError("on_drop: a function, not " + type(value).__name__)
     elif name in ("in_memory", "adaptive_threshold", "create", "read_only"):
         if value is not True and value is not False:
             raise TypeError(name + ": bool, not " + type(value).__name__)
@@ -123,6 +120,9 @@ def _check(name, value):
     elif name == "event_loop":
         if value is not None and not hasattr(value, "create_task"):
             raise TypeError("event_loop: a loop with create_task, not " + type(value).__name__)
+    elif name == "on_drop":
+        if value is not None and not callable(value):
+            raise TypeError("on_drop: not callable: %r" % (value,))
     elif value is not None or name != "flush_threshold" and name != "max_records":
         _check_number(name, value)
 

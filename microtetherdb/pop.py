@@ -48,11 +48,9 @@ def _tagged(db, tags, low, high):
 def _has(raw, tags):
     # As `{"tags": {"$all": tags}}`: those given to `put`, and a document's own.
     doc = json.loads(raw[record.text_start(raw) :])
+    own = doc.get("tags")
+    has = (own if isinstance(own, list) else [own]) + doc.get("_tags", [])
     for tag in tags:
-        for name in ("_tags", "tags"):
-            v = doc.get(name)
-            if v == tag or isinstance(v, list) and tag in v:
-                break
-        else:
+        if tag not in has:
             return False
     return True

@@ -99,14 +99,12 @@ def counted(db):
     limited = limit(db)
     if limited is not None:
         return limited.count()
-    if hasattr(store, "frozen"):
-        n = 0
-        for _, raw in store.scan(_keys.USER):
-            if not (raw[0] < 8 and record.expired(raw, db._clock)):
-                n += 1
-        return n
     if getattr(store, "counted", (0, None))[1] != store.changed:
         n = 0
+        if hasattr(store, "frozen"):  # what has expired is there
+            for item in store.scan(_keys.USER):
+                n += not (item[1][0] < 8 and record.expired(item[1], db._clock))
+            return n
         for _ in store.scan(_keys.USER, None, 1):
             n += 1
         store.counted = n, store.changed

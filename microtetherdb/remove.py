@@ -2,11 +2,7 @@
 
 import os
 
-from micropython import const
-
 from .storage import places
-
-_ENOENT = const(2)
 
 
 def remove(filename):
@@ -14,7 +10,7 @@ def remove(filename):
     if not isinstance(filename, str):
         raise TypeError("filename: a path, not " + type(filename).__name__)
     if not filename or filename == "flash:":
-        raise ValueError("filename: %r is no file; a region is emptied by delete(purge=True)" % filename)
+        raise ValueError("filename: %r is no file" % filename)
     name = places.canonical(filename)
     place = [False]
     there = False
@@ -26,7 +22,7 @@ def remove(filename):
                 os.remove(name + end)
                 there = True
             except OSError as e:
-                if e.args[0] != _ENOENT:
+                if e.args[0] != 2:  # ENOENT
                     raise OSError(e.args[0], name + end)
     finally:
         places.release(place)

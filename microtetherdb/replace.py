@@ -2,9 +2,9 @@
 
 import json
 
-from .changelist import current, write
-from .changelist import limit as limit_of
+from .changelist import current, limit, write
 from .flushing import commit
+from .loading import module
 from .locking import hold
 from .records import keys, record
 from .records.encoder import encode
@@ -46,22 +46,15 @@ def put_kept(db, key, raw_key, data, tags):
     """`put` with `ttl=KEEP`: the TTL of the record that is replaced, if any, and its tags if no others are given."""
     if key is None:  # a new record
         return db.put(data, tags=tags)
-    limit = limit_of(db)
-    if limit is not None:
-        limit.shrink()
+    dropped = ()
     with hold(db):
         old = current(db, raw_key)
         if old is not None:
             _in_place_of(db, raw_key, old, data, tags)
-            return key
-        raw = encode(data, tags)
-        if limit is None:
-            write(db, raw_key, raw)
         else:
-            limit = limit, limit.put(raw_key if raw_key.__class__ is bytes else raw_key.encode(), raw)
-        count(db)
-    if limit is not None:
-        limit[0].tell(limit[1])
+            dropped = module("batch").change(db, [(raw_key if raw_key.__class__ is bytes else raw_key.encode(), encode(data, tags))])
+    if dropped:
+        limit(db).tell(dropped)
     return key
 
 

@@ -13,37 +13,36 @@ class Watch:
     what = "watch"
 
     def __init__(self):
-        self.waiting = []  # [prefix of stored keys, event, whether another thread made a change: events are no matter for it]
+        self.waiting = []  # [prefix of stored keys, event, whether it is to be set]
         self._thread = get_ident()
 
     def changed(self, changes):
         """See mirrors.py."""
-        for key, _ in changes:
-            if key.__class__ is str:
-                key = key.encode()
-            if key[0]:
-                self._wake(key)
-
-    def _wake(self, key):
-        here = get_ident() == self._thread
         for one in self.waiting:
-            if key is None or key.startswith(one[0]):
-                if here:
-                    one[1].set()
-                else:
+            for key, _ in changes:
+                if key.__class__ is str:
+                    key = key.encode()
+                if key[0] and key.startswith(one[0]):
                     one[2] = True
+        self.look(get_ident() == self._thread)
 
-    def wake(self):
-        """Wake all up."""
-        self._wake(None)
-
-    end = missed = wake
-
-    def look(self):
-        """Wake up who missed a change by another thread; the background task calls it now and then."""
+    def missed(self):
+        """See mirrors.py."""
         for one in self.waiting:
-            if one[2]:
-                one[1].set()
+            one[2] = True
+        self.look(get_ident() == self._thread)
+
+    def end(self):
+        """The database closes."""
+        self.missed()
+        self.look()
+
+    def look(self, here=True):
+        """Wake up who is to be; the background task does it now and then, as events are no matter for another thread."""
+        if here:
+            for one in self.waiting:
+                if one[2]:
+                    one[1].set()
 
 
 async def changed(db, prefix=None, since=None):

@@ -56,14 +56,12 @@ def _with_key(doc, key, name="_id"):
 
 
 def add_key(query, name):
-    """Have a `Query` put the key into the field `name` of its documents. Raises `TypeError`, `ValueError`."""
-    if not isinstance(name, str):
-        raise TypeError("key_field: str, not " + type(name).__name__)
-    if not name or name[0] == "$" or "." in name:
-        raise ValueError("key_field: %r is no name of a field" % name)
+    """Have a `Query` put the key into the field `name` of its documents; raises `QueryError`."""
+    if not isinstance(name, str) or not name or name[0] == "$" or "." in name:
+        raise QueryError("key_field: name of a field, not %r" % (name,))
     project = query.project
     query.shows_key = True
-    query.project = lambda doc, key: _with_key(doc if project is None else project(doc, key), key, name)
+    query.project = lambda doc, key: _with_key(project(doc, key) if project else doc, key, name)
 
 
 def _only(value, tree):

@@ -34,10 +34,6 @@ class ReadOnlyStore(LogStore):
     def commit(self, force=False):
         """Do nothing."""
 
-    def write_some(self, pages):
-        """Do nothing."""
-        return False
-
     def close(self, force=False):
         """Let go of the tree and its stream."""
         self.discard()

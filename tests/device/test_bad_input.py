@@ -198,8 +198,13 @@ TABLE = [
     ("write(durable=)", "durable", lambda db, v: db.write([DOC], ["a"], durable=v), BAD_FLAG),
     ("pop_first(prefix=)", "prefix", lambda db, v: db.pop_first(prefix=v), BAD_BOUND),
     ("pop_first(tags=)", "tags", lambda db, v: db.pop_first(tags=v), BAD_TAGS[:-2]),
-    ("query(key_field=)", "key_field", lambda db, v: db.query({}, key_field=v), NOT_STR + [(V, v) for v in ("", "a.b", "$a")]),
-    ("find(key_field=)", "key_field", lambda db, v: db.find({}, key_field=v), NOT_STR),
+    (
+        "query(key_field=)",
+        "key_field",
+        lambda db, v: db.query({}, key_field=v),
+        [(Q, v) for _, v in NOT_STR] + [(Q, v) for v in ("", "a.b", "$a")],
+    ),
+    ("find(key_field=)", "key_field", lambda db, v: db.find({}, key_field=v), [(Q, v) for _, v in NOT_STR]),
     ("changed(prefix=)", "prefix", lambda db, v: asyncio.run(db.changed(prefix=v)), BAD_BOUND),
     ("changed(since=)", "since", lambda db, v: asyncio.run(db.changed(since=v)), [(T, v) for v in (1.5, "5", [], True, Thing())]),
     (

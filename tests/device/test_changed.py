@@ -128,7 +128,7 @@ async def cancelled(db):
         pass
     a.cancel()
     await asyncio.sleep_ms(0)
-    assert len(db._store.mirror.waiting) == 1
+    assert len(db._store.mirror[0].waiting) == 1
     db.put("b", 1)
     await b
     assert db._store.mirror is None

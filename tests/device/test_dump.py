@@ -8,7 +8,7 @@ import time
 
 from expect import raises
 from microtetherdb import DBClosed, MicroTetherDB
-import microtetherdb.dump
+import microtetherdb.steps
 from nightly import FEW
 
 
@@ -159,7 +159,7 @@ async def shared(db):
             await asyncio.sleep_ms(0)
 
     t = asyncio.create_task(count())
-    real = microtetherdb.dump.time
+    real = microtetherdb.steps.time
 
     class Slow:
         at = 0
@@ -170,13 +170,13 @@ async def shared(db):
 
         ticks_diff = lambda self, a, b: a - b
 
-    microtetherdb.dump.time = Slow()
+    microtetherdb.steps.time = Slow()
     try:
         async for _ in db.dump_chunks({"s": {"$contains": "no such thing"}}):
             assert False
         assert turns[0] > len(db) // 3, turns
     finally:
-        microtetherdb.dump.time = real
+        microtetherdb.steps.time = real
     t.cancel()
     db.create_index("n")
     chunks = db.dump_chunks({"n": {"$gte": 0}}, size=50)

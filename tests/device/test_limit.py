@@ -206,7 +206,7 @@ def beside_others():
                 await asyncio.sleep_ms(0)
             await asyncio.gather(*waiting)
             await copy
-            assert i > 62 and len(db) == 60 and db._store.mirror is limit(db)
+            assert i > 62 and len(db) == 60 and db._store.mirror == [limit(db)]
             wanted = dict(db.items())
         with MicroTetherDB("limit2.db", in_memory=False) as db:
             assert dict(db.items()) == wanted
@@ -228,7 +228,10 @@ def older():
         db.create_index("n")
     with opened(False, 10) as db:
         assert len(db) == 40 and told == []
-        db.put("z", 1)
+        db.put("z", 1)  # reached by and by
+        assert [k for k, _ in told] == ["k%02d" % i for i in range(9)] and len(db) == counted(db) == 32
+        for i in range(3):
+            db.put("z", i)
         assert [k for k, _ in told] == ["k%02d" % i for i in range(31)] and len(db) == counted(db) == 10
         assert db.count({"tags": "t"}) == 9 and db.check()["ok"]
     told.clear()

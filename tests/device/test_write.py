@@ -22,7 +22,6 @@ def fresh(ram):
 
 
 def kept(db):
-    assert repr(KEEP) == "KEEP"
     db.put("a", {"n": 1}, ttl=1000, tags=["x", "y"])
     for put in (
         lambda d: db.put("a", d, ttl=KEEP),
