@@ -3,8 +3,8 @@
 from micropython import const
 
 from .arguments import check_flag, check_ttl
-from .changelist import changes
-from .changelist import limit as limit_of
+from .atomic import apply, change, delete
+from .changelist import limit
 from .loading import module
 from .locking import hold
 from .records import keys, record
@@ -155,46 +155,8 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
         if at_once:
             module("replace").durable(db)
     if dropped:
-        limit_of(db).tell(dropped)
+        limit(db).tell(dropped)
     return made
-
-
-def change(db, pairs, gone=()):
-    """Put records, (stored key, record), and delete the stored keys `gone`, in one change; returns what a limit drops for them.
-
-    With the lock held.
-    """
-    limit = limit_of(db)
-    if limit is not None:
-        limit.expire(len(pairs))
-    store = db._store
-    linked = db._linked or limit is not None
-    out = []
-    stamps = []
-    last = {}
-    for key, raw in pairs:
-        if linked or raw[0] < 8 or b'tags":' in raw:
-            stamps.append((key,) + changes(db, key, last[key] if key in last else store.get(key), raw, out))
-            last[key] = raw
-            linked = True
-            db._linked = True
-        else:
-            out.append((key, raw))
-    _delete(db, gone, out, stamps)
-    dropped = () if limit is None else limit.room(last, out, stamps)
-    apply(db, out, stamps)
-    db._deletes += len(gone) + len(dropped)
-    count(db, len(pairs) + len(gone))
-    return dropped
-
-
-def apply(db, out, stamps):
-    """Apply a change list; `stamps`: (key, stamp before, after) of its records. With the lock held."""
-    if out:
-        db._store.apply(out)
-        for key, was, new in stamps:
-            if was is not None or new is not None:
-                db._expiry.applied(key, was, new)
 
 
 def delete_batch(db, keys):
@@ -203,7 +165,7 @@ def delete_batch(db, keys):
     with hold(db):
         out = []
         stamps = []
-        n = _delete(db, wanted, out, stamps)
+        n = delete(db, wanted, out, stamps)
         apply(db, out, stamps)
         db._deletes += len(wanted)
         count(db, len(wanted))
@@ -226,15 +188,3 @@ def _wanted(keys, name):
         except (TypeError, ValueError) as e:
             raise type(e)("%s[%d]: %s" % (name, i, e))
     return wanted
-
-
-def _delete(db, wanted, out, stamps):
-    # Add the changes to a list; returns how many records there are.
-    n = 0
-    for key in wanted:
-        old = db._store.get(key)
-        if old is not None:
-            if not record.expired(old, db._clock):
-                n += 1
-            stamps.append((key,) + changes(db, key, old, None, out))
-    return n

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .batch import change
+from .atomic import change
 from .changelist import changes
 from .loading import module
 from .locking import hold

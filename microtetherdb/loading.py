@@ -37,7 +37,6 @@ _FIRST = (
     ("update.operators", "errors query.ordered_json query.value_order query.path query.operand update.target"),
     ("query.cursor", "query.run"),
     ("many", "query.cursor steps"),
-    ("limit", "arguments batch"),
     ("query.explain", "query.run"),
 )
 

@@ -52,7 +52,7 @@ def put_kept(db, key, raw_key, data, tags):
         if old is not None:
             _in_place_of(db, raw_key, old, data, tags)
         else:
-            dropped = module("batch").change(db, [(raw_key if raw_key.__class__ is bytes else raw_key.encode(), encode(data, tags))])
+            dropped = module("atomic").change(db, [(raw_key if raw_key.__class__ is bytes else raw_key.encode(), encode(data, tags))])
     if dropped:
         limit(db).tell(dropped)
     return key
