@@ -3,8 +3,7 @@
 from micropython import const
 
 from .arguments import check_flag, check_ttl
-from .atomic import apply, change, delete
-from .changelist import limit
+from .changelist import apply, changes, limit
 from .loading import module
 from .locking import hold
 from .records import keys, record
@@ -125,8 +124,15 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
     tags_of = _each(tags, n, "tags", _one_tags)
     plain = ttls is None and tags is None
     with hold(db):
+        store = db._store
+        most = limit(db)
+        if most is not None:
+            most.expire(n)
+        out = []
         made = []
-        pairs = []
+        stamps = []
+        linked = db._linked or most is not None
+        last = {}
         for i, item in enumerate(items):
             try:
                 key = None
@@ -150,12 +156,24 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
                 raw_key = raw_key.encode()
             if raw_key in gone:
                 raise ValueError("%s[%d]: %r is deleted too" % (name, i, key))
-            pairs.append((raw_key, raw))
-        dropped = change(db, pairs, gone)
+            if linked or raw[0] < 8 or b'tags":' in raw:
+                old = last[raw_key] if raw_key in last else store.get(raw_key)
+                stamps.append((raw_key,) + changes(db, raw_key, old, raw, out))
+                last[raw_key] = raw
+                linked = True
+                db._linked = True
+            else:
+                out.append((raw_key, raw))
+        if gone:
+            _delete(db, gone, out, stamps)
+        dropped = () if most is None else most.room(last, out, stamps)
+        apply(db, out, stamps)
+        db._deletes += len(gone) + len(dropped)
+        count(db, n + len(gone))
         if at_once:
             module("replace").durable(db)
     if dropped:
-        limit(db).tell(dropped)
+        most.tell(dropped)
     return made
 
 
@@ -165,7 +183,7 @@ def delete_batch(db, keys):
     with hold(db):
         out = []
         stamps = []
-        n = delete(db, wanted, out, stamps)
+        n = _delete(db, wanted, out, stamps)
         apply(db, out, stamps)
         db._deletes += len(wanted)
         count(db, len(wanted))
@@ -188,3 +206,15 @@ def _wanted(keys, name):
         except (TypeError, ValueError) as e:
             raise type(e)("%s[%d]: %s" % (name, i, e))
     return wanted
+
+
+def _delete(db, wanted, out, stamps):
+    # Add the deletion of records to a change list; returns how many there are.
+    n = 0
+    for key in wanted:
+        old = db._store.get(key)
+        if old is not None:
+            if not record.expired(old, db._clock):
+                n += 1
+            stamps.append((key,) + changes(db, key, old, None, out))
+    return n

@@ -60,6 +60,15 @@ def changes(db, key, old, raw, out):
     return was, new
 
 
+def apply(db, out, stamps):
+    """Apply a change list; `stamps`: (key, stamp before, after) of its records. With the lock held."""
+    if out:
+        db._store.apply(out)
+        for key, was, new in stamps:
+            if was is not None or new is not None:
+                db._expiry.applied(key, was, new)
+
+
 def begin_expiry(db, store=None):
     """Set up what finds the records that expire, with the first TTL."""
     if store is None:

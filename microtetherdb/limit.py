@@ -2,12 +2,12 @@
 
 from micropython import const
 
-from .atomic import change
-from .changelist import changes
+from .changelist import apply, changes
 from .loading import module
 from .locking import hold
 from .records import keys, record
 from .storage import mirrors
+from .upkeep import count
 
 _STEP = const(8)  # records that are dropped at a time, at most, besides those that a change makes room for
 _OURS = (0, "\0")  # how a stored key begins that is no record's
@@ -75,9 +75,25 @@ class Limit:
         with hold(db):
             if key is None:
                 key = keys.generated(db)
-            dropped = change(db, [(key.encode() if key.__class__ is str else key, raw)])
+            dropped = self.put(key, raw)
         self.tell(dropped)
         return key
+
+    def put(self, key, raw):
+        """Put one record; returns what is dropped for it."""
+        db = self._db
+        if key.__class__ is str:
+            key = key.encode()
+        self.expire(1)
+        out = []
+        stamps = [(key,) + changes(db, key, db._store.get(key), raw, out)]
+        if len(out) > 1:
+            db._linked = True
+        dropped = self.room((key,), out, stamps)
+        apply(db, out, stamps)
+        db._deletes += len(dropped)
+        count(db)
+        return dropped
 
     def room(self, put, out, stamps):
         """Have a change list that puts the records `put` (stored keys) drop the first ones beyond the limit; returns these.

@@ -4,7 +4,6 @@ import json
 
 from .changelist import current, limit, write
 from .flushing import commit
-from .loading import module
 from .locking import hold
 from .records import keys, record
 from .records.encoder import encode
@@ -52,9 +51,15 @@ def put_kept(db, key, raw_key, data, tags):
         if old is not None:
             _in_place_of(db, raw_key, old, data, tags)
         else:
-            dropped = module("atomic").change(db, [(raw_key if raw_key.__class__ is bytes else raw_key.encode(), encode(data, tags))])
+            raw = encode(data, tags)
+            most = limit(db)
+            if most is not None:
+                dropped = most.put(raw_key, raw)
+            else:
+                write(db, raw_key, raw)
+                count(db)
     if dropped:
-        limit(db).tell(dropped)
+        most.tell(dropped)
     return key
 
 

@@ -122,7 +122,7 @@ def goes_on(db, found, where):
 
 def limited(db):
     """As opened with `max_records`, as many as there are."""
-    Limit(db, len(db), None).shrink()
+    Limit(db, len(db), None)
 
 
 def case(kind, call, arm, stride=1, first=1, many=False, again=0, setup=lambda db: None, flushes=False):
