@@ -16,6 +16,9 @@ def remove(filename):
     there = False
     try:
         places.claim(name, place)
+        found = places._stat(name)
+        if found is not None and found[0] & 0x4000:  # littlefs would remove an empty folder
+            raise OSError(21, name)
         # The second file first: the first one alone is a database still, whatever comes between.
         for end in (".part.new", ".part", ".new", ""):
             try:
