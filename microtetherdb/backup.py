@@ -62,8 +62,9 @@ class _Mirror:
                     self.copy.discard()
                 self._clear()
         finally:
-            mirrors.remove(self.store, self)
+            self.what = None  # one step, which nothing can break off: it is no backup any more
             places.release(self.place)
+            mirrors.remove(self.store, self)
 
     def _clear(self):
         _remove(self.name + ".part")
@@ -74,7 +75,7 @@ class _Mirror:
 
     def changed(self, changes):
         # Each change list is one more in `store.changed`.
-        if self.error is not None:
+        if self.what is None or self.error is not None:
             return
         try:
             for key, value in changes:

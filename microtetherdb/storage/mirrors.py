@@ -1,6 +1,6 @@
 """What is told of each change of a store, in the list `store.mirror`: a running backup, a limit of records, tasks that wait.
 
-Each has `what` (a str), `changed(changes)`, called with the lock held after a change list was applied, `missed()`, called instead or
+Each has `what` (a str, None when it has ended), `changed(changes)`, called with the lock held after a change list was applied, `missed()`, called instead or
 afterwards when there was no RAM for it, and `end()`, when the database closes. Each change list is one more in `store.changed`:
 whoever counts them notices one that it was not told of.
 """
@@ -22,12 +22,16 @@ def tell(mirrors, keys, values):
 
 def add(store, m):
     """Have `m` told of each change."""
-    store.mirror = (store.mirror or []) + [m]
+    store.mirror = [x for x in store.mirror or () if x.what] + [m]  # without one whose removal was broken off
 
 
 def remove(store, m):
-    """End that, if it is so."""
-    store.mirror = [x for x in store.mirror or () if x is not m] or None
+    """End that, if it is so. Needs no RAM."""
+    left = store.mirror
+    if left is not None and m in left:
+        left.remove(m)
+        if not left:
+            store.mirror = None
 
 
 def of(store, what):
