@@ -69,6 +69,8 @@ async def wakes(db):
     db.query({})
     db.flush()
     db.cleanup()
+    db.create_index("n")  # entries, no records
+    db.drop_index("n")
     for bad in (lambda: db.put("z", b""), lambda: db.write([1, b""]), lambda: db.put("", 1)):
         raises(Exception, "", bad)
     await asyncio.sleep_ms(5)
