@@ -133,6 +133,8 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
         stamps = []
         linked = db._linked or most is not None
         last = {}
+        if gone:
+            _delete(db, gone, out, stamps)
         for i, item in enumerate(items):
             try:
                 key = None
@@ -164,8 +166,6 @@ def _put_any(db, items, ttls, tags, name, gone, at_once=False):
                 db._linked = True
             else:
                 out.append((raw_key, raw))
-        if gone:
-            _delete(db, gone, out, stamps)
         dropped = () if most is None else most.room(last, out, stamps)
         apply(db, out, stamps)
         db._deletes += len(gone) + len(dropped)

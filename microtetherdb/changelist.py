@@ -62,6 +62,8 @@ def changes(db, key, old, raw, out):
 
 def apply(db, out, stamps):
     """Apply a change list; `stamps`: (key, stamp before, after) of its records. With the lock held."""
+    for index in (db._indexes or {}).values():
+        index.pending = None  # of the change list
     if out:
         db._store.apply(out)
         for key, was, new in stamps:

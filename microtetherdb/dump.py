@@ -24,7 +24,9 @@ def _lines(db, q, fields, format):
     elif format != "jsonl":
         raise ValueError('format: "jsonl" or "csv", not %r' % (format,))
     if q is None and fields is None:
-        matches = ((key, None, raw) for key, raw in db._store.scan(keys.USER))
+        matches = _all(db)
+        if columns is None and db._store.first(b"\0d") is not None:
+            return matches, _with_collections(db, matches)
     else:
         query = module("query.run").Query(q, fields=fields)
         query.filter.blind = True
@@ -33,21 +35,31 @@ def _lines(db, q, fields, format):
     return matches, _text(db._clock, matches, columns, project)
 
 
-def _text(clock, matches, columns, project):
+def _text(clock, matches, columns, project, more=""):
     if columns is not None:
         yield _row([".".join(path) for path in columns])
     for m in matches:
         if m is None or m[2][0] < 8 and record.expired(m[2], clock):
             yield None
         elif columns is None:
-            yield _json(m[0], m[2], project, clock)
+            yield _json(m[0], m[2], project, clock, more)
         else:
             doc = record.decode(m[2])
             yield _row([keys.shown(m[0]) if path == ["_id"] else _value(doc, path) for path in columns])
 
 
-def _json(key, raw, project, clock):
-    # {"_id": key, "data": document, "tags": [...], "ttl": seconds}
+def _all(db):
+    return ((key, None, raw) for key, raw in db._store.scan(keys.USER))
+
+
+def _with_collections(db, matches):
+    yield from _text(db._clock, matches, None, None)
+    for part in module("parts").every(db):
+        yield from _text(db._clock, _all(part), None, None, ',"collection":' + json.dumps(part.name))
+
+
+def _json(key, raw, project, clock, more):
+    # {"_id": key, "data": document, "tags": [...], "ttl": seconds}; `more`: of a collection, its name
     if project is not None:
         text = json.dumps(project(record.decode(raw), key), separators=(",", ":"))
     elif raw[0] < 8 and raw[0] & 2:
@@ -58,7 +70,7 @@ def _json(key, raw, project, clock):
     stamp = record.stamp(raw)
     if stamp is not None:
         text = '%s,"ttl":%.3f' % (text, clock.left(stamp))
-    return '{"_id":%s,"data":%s}\n' % (json.dumps(keys.shown(key)), text)
+    return '{"_id":%s%s,"data":%s}\n' % (json.dumps(keys.shown(key)), more, text)
 
 
 def _value(v, path):

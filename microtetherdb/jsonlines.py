@@ -28,7 +28,10 @@ def _load(db, stream):
         except (ValueError, TypeError, KeyError, MemoryError) as e:
             _refuse(n, e)
         try:
-            db.put(key=item["_id"], data=data, ttl=item.get("ttl"), tags=item.get("tags"))
+            if "collection" in item:
+                db.collection(item["collection"])._load(item["_id"], data, item.get("ttl"), item.get("tags"))
+            else:
+                db.put(key=item["_id"], data=data, ttl=item.get("ttl"), tags=item.get("tags"))
         except (ValueError, TypeError) as e:
             _refuse(n, e)
         n += 1

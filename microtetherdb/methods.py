@@ -22,7 +22,9 @@ _WHERE = (
     ("query.cursor", ("find", "query_async", "count_async")),
     ("query.explain", ("explain",)),
     ("query.index_build", ("create_index", "drop_index", "indexes")),
-    ("many", ("delete_many", "update_many")),
+    ("many", ("delete_many", "update_many", "distinct")),
+    ("collection.collection", ("collection",)),
+    ("parts", ("collections",)),
     ("batch", ("put_batch", "delete_batch", "write")),
     ("pop", ("pop_first",)),
     ("watch", ("changed",)),
@@ -31,13 +33,13 @@ _WHERE = (
 # Those that also share the event loop.
 _ASYNC = (
     "cleanup_async", "check_async", "backup_async", "dump_async", "load_async", "query_async", "count_async",
-    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async", "pop_first_async",
+    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async",
+    "distinct_async", "pop_first_async",
 )  # fmt: skip
 
-# `dir(db)` tries the names that the firmware knows, and text in a tuple is none: a function that is not kept.
-lambda pop_first, pop_first_async, dump_chunks, cleanup_async, check_async, backup_async, dump_async, create_index_async, drop_index_async: (
-    None
-)
+# `dir(db)` tries the names that the firmware knows, and text in a tuple is none: functions that are not kept.
+lambda cleanup_async, check_async, backup_async, dump_async, create_index_async, drop_index_async, distinct_async: None
+lambda pop_first, pop_first_async, dump_chunks: None
 
 _found = {}  # name: function(db, ...). Replaced, never changed: the other core may be reading it
 

@@ -106,6 +106,14 @@ def test_programs_of_the_first_steps(run):
     assert csv == "['_id,temp,room', 'a,20.5,hall', 'b,30,']" and line.startswith('{"_id":"a","data":{'), (csv, line)
 
 
+def test_the_program_of_the_page_on_mongodb(run):
+    text = (ROOT / "docs" / "mongodb.md").read_text()
+    lines = run(re.search(r"^```python\n(.*?)^```", text, re.M | re.S).group(1)).splitlines()
+    assert (
+        len(lines) == 3 and "attic" in lines[0] and "hall" in lines[1] and lines[2].startswith("3 ") and lines[2].endswith("['rooms']")
+    ), lines
+
+
 def test_every_key_of_stats_and_every_argument_of_the_constructor_is_explained(run):
     code = """
 import microtetherdb

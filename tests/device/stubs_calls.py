@@ -14,6 +14,7 @@ VALUES = {
     "sort": "-a", "skip": 1, "limit": 1, "fields": ["a"], "path": "a", "purge": True,
     "keys": True, "reverse": True, "delete_batch keys": ["k"], "backup path": "copy.db",
     "durable": True, "puts": [("k", {"a": 3}), ("m", {"a": 4})], "deletes": ["l"], "format": "jsonl", "write ttls": 60, "size": 9, "key_field": "_id",
+    "name": "c", "unique": True, "array_filters": [], "create_index path": "b",
 }  # fmt: skip
 
 
@@ -36,6 +37,8 @@ def call(name, args, kw):
             result = list(result)
         if name == "stats":
             result = sorted(result)
+        if name == "collection":
+            result = result.name
         text = io.StringIO()
         db.dump(text)
         text = text.getvalue()
