@@ -21,6 +21,7 @@ _WHERE = (
     ("query.run", ("query", "count")),
     ("query.cursor", ("find", "query_async", "count_async")),
     ("query.explain", ("explain",)),
+    ("query.aggregate", ("aggregate",)),
     ("query.index_build", ("create_index", "drop_index", "indexes")),
     ("many", ("delete_many", "update_many", "distinct")),
     ("collection.collection", ("collection",)),
@@ -33,8 +34,8 @@ _WHERE = (
 # Those that also share the event loop.
 _ASYNC = (
     "cleanup_async", "check_async", "backup_async", "dump_async", "load_async", "query_async", "count_async",
-    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async",
-    "distinct_async", "pop_first_async",
+    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async", "distinct_async", "aggregate_async",
+    "pop_first_async",
 )  # fmt: skip
 
 # `dir(db)` tries the names that the firmware knows, and text in a tuple is none: functions that are not kept.
