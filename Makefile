@@ -22,7 +22,7 @@ ifneq ($(filter QEMU%,$(BOARD)),)
 run: tools firmware
 	@$(VENV)/python ci/try.py $(BOARD) $(ARGS)
 else
-run: $(if $(findstring weather,$(ARGS)),data) $(if $(findstring web_page,$(ARGS)),microdot) ## build the UNIX image and open its REPL; ARGS=path.py runs a script in it, also with BOARD=QEMU_...
+run: $(if $(findstring weather,$(ARGS)),data) $(if $(findstring gateway,$(ARGS)),microdot) ## build the UNIX image and open its REPL; ARGS=path.py runs a script in it, also with BOARD=QEMU_...
 	@$(PYTHON) ci/build.py UNIX
 	@mkdir -p build/run && cd build/run && MICROPYPATH=$(MODULES) $(CURDIR)/dist/UNIX/micropython $(foreach a,$(ARGS),$(or $(wildcard $(abspath $a)),$a))
 endif

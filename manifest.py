@@ -46,8 +46,8 @@ package("microtetherdb", files=[name for name in files if is_code(name)], opt=op
 # MicroPython enters the full name of each module that it loads in its table of names, in RAM (1.1 KB), unless the firmware
 # has it there: this module, which nobody loads, brings them along. Of rarely loaded ones they stay out: 40 bytes of flash each.
 rare = (
-    "backup", "check", "collection/bulk", "jsonlines", "ota/", "query/array_fields", "query/explain", "query/nearest", "query/reshape",
-    "stats", "update/positional",
+    "backup", "check", "collection/bulk", "dump", "jsonlines", "ota/", "query/array_fields", "query/explain", "query/nearest",
+    "query/reshape", "remove", "stats", "storage/read_only", "update/positional",
 )  # fmt: skip
 names = os.path.join("build", "manifest")
 os.makedirs(os.path.join(names, "microtetherdb"), exist_ok=True)

@@ -17,14 +17,15 @@ OUT = ROOT / "docs" / "api.md"
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 GROUPS = (
-    ("Opening and closing", ("close", "__enter__")),
-    ("Writing", ("put", "put_batch", "update", "delete", "delete_batch")),
+    ("Opening and closing", ("remove", "close", "__enter__")),
+    ("Writing", ("put", "put_batch", "write", "replace", "update", "delete", "delete_batch", "pop_first")),
     ("Reading", ("get", "keys", "values", "items")),
     ("Expiry", ("ttl", "expire", "cleanup")),
     ("Queries", ("query", "find", "count", "aggregate", "explain", "distinct", "delete_many", "update_many")),
     ("Collections", ("collection", "collections")),
     ("Indexes", ("create_index", "drop_index", "indexes")),
-    ("Durability and copies", ("flush", "check", "backup", "dump", "load")),
+    ("Durability and copies", ("flush", "check", "backup", "dump", "dump_chunks", "load")),
+    ("Waiting", ("changed",)),
     ("Monitoring", ("stats",)),
 )
 PROTOCOL = (
@@ -186,12 +187,14 @@ def render():
             if name.startswith("__"):
                 continue
             more = " Also as `await %s_async(...)`, which shares the event loop." % name if asynchronous(name) else ""
-            lines += entry(found[name], ast.get_docstring(implementation(name)), more)
+            lines += entry(found[name], ast.get_docstring(implementation(name)), more, first=not found[name][0].decorator_list)
     lines += ["### As a dictionary and a context manager", "", "| | |", "|---|---|"]
     lines += ["| %s | %s |" % (form, what) for form, _, what in PROTOCOL]
-    cursor = definition("Cursor")
-    lines += ["", "## `Cursor`", "", paragraph(ast.get_docstring(cursor)), ""]
-    lines += entry(classes["Cursor"]["close"], ast.get_docstring(methods(cursor)["close"]))
+    lines += [""]
+    for name in ("Cursor", "Chunks"):
+        cursor = definition(name)
+        lines += ["## `%s`" % name, "", paragraph(ast.get_docstring(cursor)), ""]
+        lines += entry(classes[name]["close"], ast.get_docstring(methods(cursor)["close"]))
     lines += ["## Errors", ""] + errors(names)
     lines += ["", "## The module", ""]
     config = definition("Defaults")
@@ -199,6 +202,7 @@ def render():
     lines += ["#### `defaults`", "", paragraph(ast.get_docstring(config)), ""]
     source = methods(config)["source"]
     lines += ["`defaults.source(name)`: " + paragraph(ast.get_docstring(source)), ""]
+    lines += ["#### `KEEP`", "", "The TTL that says: the one that the record has. See `put`.", ""]
     lines += ["#### `on_warning(message)`", "", paragraph(ast.get_docstring(warning)), ""]
     lines += ["#### `preload(*names)`", "", paragraph(ast.get_docstring(functions("methods")["preload"])), ""]
     lines += ["#### `__version__`", "", "The release, a str.", ""]

@@ -31,14 +31,13 @@ def measure(sensor, step):
     return {"temp": 2 - step, "battery": 3.1} if step < 6 else None
 
 
-async def sample(db, new):
+async def sample(db):
     """Store what the sensors say."""
     for step in range(STEPS):
         for sensor in SENSORS:
             reading = measure(sensor, step)
             if reading:
                 db.put(sensor, reading, ttl=STALE, tags=["outside"] if sensor == "garden" else ["inside"])
-        new.set()
         await asyncio.sleep(INTERVAL)
 
 
@@ -47,12 +46,11 @@ def tell(message):
     print(message)
 
 
-async def control(db, new):
+async def control(db):
     """Compare what holds with what held before: only changes are worth a message."""
-    active = set()
+    active, seen = set(), None
     while True:
-        await new.wait()
-        new.clear()
+        seen = await db.changed(since=seen)  # woken up by a change, also by one that came while rules were looked at
         found = {(sensor, "silent") for sensor in SENSORS if sensor not in db}
         for alarm, rule in RULES:
             # `async for` lets other tasks run between two records, however many there are.
@@ -67,9 +65,8 @@ async def control(db, new):
 
 async def main():
     async with MicroTetherDB(ttl_check_interval=1) as db:
-        new = asyncio.Event()
-        task = asyncio.create_task(control(db, new))
-        await sample(db, new)
+        task = asyncio.create_task(control(db))
+        await sample(db)
         task.cancel()
         print("at the end: %s" % ", ".join(sorted(db.keys())))
 

@@ -10,6 +10,7 @@ from . import loading
 from .database import MicroTetherDB
 
 __version__ = "0.1.0"
+KEEP = "KEEP"  # a TTL: that of the record which is replaced
 
 
 def on_warning(message):

@@ -44,6 +44,8 @@ class Defaults:
 
 defaults: Defaults
 
+KEEP: Literal["KEEP"]
+
 class DBError(Exception):
     """Base of all errors of the database."""
 
@@ -158,6 +160,22 @@ class Cursor(Iterator[_T_co], AsyncIterator[_T_co], Generic[_T_co]):
     def close(self) -> None:
         """End the query early and free what it holds."""
 
+@type_check_only
+class Chunks(Iterator[str], AsyncIterator[str]):
+    """What `dump_chunks` returns: gives text of about `size` characters, for `for` and, letting the event loop run, `async for`.
+
+    Raises `DBClosed` when the database was closed.
+    """
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> str: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> str: ...
+    def close(self) -> None:
+        """End early and free what it holds."""
+    async def aclose(self) -> None:
+        """As `close`: web servers call it."""
+
 class MicroTetherDB:
     """A document database in RAM or on flash.
 
@@ -175,6 +193,11 @@ class MicroTetherDB:
     - `adaptive_threshold`: bool. True: flush every 10 operations at first, then every 15, beyond 1,000 every 20. False: every 10. In RAM: 5.
     - `event_loop`: the loop that carries the background task; None: the one that runs, if any.
     - `flush_threshold`: 1 to 1000 operations between two flushes; 1: each is durable when it returns. None: as above.
+    - `create`: bool. False: OSError where there is no database yet.
+    - `read_only`: bool. True: nothing is written, by no call and not at opening; what would change something raises `DBError`. With it, and
+      with `create=False`, `in_memory` is False.
+    - `max_records`: most records (1 and more) or None. A put beyond it removes the first record, with generated keys the oldest.
+    - `on_drop`: called as `on_drop(key, document)` for each record that went so, after the put. What it raises, the put raises.
 
     Raises `TypeError` and `ValueError` naming the argument, `DBLock` when the file is open
     already, `DBCorrupt` when it is not a database that this release can read, OSError with the path, for example where its
@@ -196,7 +219,17 @@ class MicroTetherDB:
         adaptive_threshold: bool = True,
         event_loop: EventLoop | None = None,
         flush_threshold: int | None = None,
+        create: bool = True,
+        read_only: bool = False,
+        max_records: int | None = None,
+        on_drop: Callable[[str, Document], object] | None = None,
     ) -> None: ...
+    @staticmethod
+    def remove(filename: str) -> bool:
+        """Remove a database that is not open: `filename` (path) with the second file that it may have. Returns whether there was one.
+
+        Raises `DBLock` when it is open, `TypeError`, `ValueError`, OSError.
+        """
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
     async def __aenter__(self) -> Self: ...
@@ -210,16 +243,28 @@ class MicroTetherDB:
     def close(self) -> None:
         """Flush, end the background task, close the file. May be called twice."""
     @overload
-    def put(self, data: Json, ttl: float | None = None, tags: Tags | None = None, _id: str | None = None) -> str:
-        """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`.
+    def put(
+        self,
+        data: Json,
+        ttl: float | Literal["KEEP"] | None = None,
+        tags: Tags | None = None,
+        _id: str | None = None,
+        *,
+        durable: bool = False,
+    ) -> str:
+        """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`, both with `durable=False`.
 
         `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str, given back as the document's `_tags`; a document that
         has `_tags` keeps them. Returns the key; if none is given a generated one, never that of a record that is there, and such keys
         sort in the order in which they were made. A str before another argument is a key: a text with a TTL is `put(text, ttl=60)`.
-        A put replaces the record with its TTL and tags; `update` keeps them. Raises `TypeError`, `ValueError`, `DBFull`.
+        A put replaces the record with its TTL and tags; `update` and `replace` keep them, and so does `ttl=KEEP`, the tags unless others
+        are given. `durable=True`: on the flash when it returns, and the flushes of others come when they would have come.
+        Raises `TypeError`, `ValueError`, `DBFull`.
         """
     @overload
-    def put(self, key: str, data: Json, ttl: float | None = None, tags: Tags | None = None) -> str: ...
+    def put(
+        self, key: str, data: Json, ttl: float | Literal["KEEP"] | None = None, tags: Tags | None = None, *, durable: bool = False
+    ) -> str: ...
     def put_batch(
         self,
         items: list[Any] | tuple[Json, ...],
@@ -230,6 +275,37 @@ class MicroTetherDB:
 
         An item is a document, or a tuple (key, document); TTLs and tags do not go into it. `ttls`, `tags`: one for all, or a
         list with one for each. Raises as `put` does, naming the item, and stores nothing then.
+        """
+    def write(
+        self,
+        puts: list[Any] | tuple[Json, ...] = (),
+        deletes: Iterable[str] = (),
+        ttls: float | Sequence[float | None] | None = None,
+        tags: Tags | Sequence[Tags | None] | None = None,
+        durable: bool = False,
+    ) -> list[str]:
+        """Put and delete in one change, of which all is done or, also after a power cut, nothing; returns the keys of what was put.
+
+        `puts`, with `ttls` and `tags`: as the items of `put_batch`. `deletes`: keys; one that is not there is no error, one that is
+        put too is a `ValueError`. `durable=True`: on the flash when it returns. Raises as `put` does, naming the item.
+        """
+    def pop_first(self, prefix: str | None = None, tags: Tags | None = None) -> tuple[str, Document] | None:
+        """Remove the record with the smallest key, with generated keys the oldest, and return (key, document); None if there is none.
+
+        `prefix`: of its key. `tags`: list of str, all of which it has. Two tasks or threads never get the same record.
+        """
+    async def pop_first_async(self, prefix: str | None = None, tags: Tags | None = None) -> tuple[str, Document] | None:
+        """As `pop_first`, sharing the event loop."""
+    async def changed(self, prefix: str | None = None, since: int | None = None) -> int:
+        """Wait until a record is put, changed or removed, by whatever call or by expiry; returns a number.
+
+        `prefix`: of its key. `since`: a number that this returned: if anything was changed after that, it returns at once. Changes by
+        another thread are noticed within some seconds. Raises `DBClosed` when the database is closed.
+        """
+    def replace(self, key: str, data: Json) -> int:
+        """Store another document under a key, with the TTL and the tags that the record has: `put(key, data)` gives it none.
+
+        Tags that the document has as its `_tags` take the place of the old ones. Returns 1, or 0 if there is no such record. Raises as `put`.
         """
     def update(self, key: str, changes: Changes, array_filters: Sequence[Mapping[str, Any]] | None = None) -> int:
         """Change fields of a document: plain fields are set, MongoDB's update operators applied.
@@ -280,8 +356,12 @@ class MicroTetherDB:
         skip: int = 0,
         limit: int = 0,
         fields: Fields | None = None,
+        key_field: str | None = None,
     ) -> list[tuple[str, Document]]:
-        """Return the list of matching documents, with `keys=True` of (key, document)."""
+        """Return the list of matching documents, with `keys=True` of (key, document).
+
+        `key_field`: name of a field, "_id" for example, under which each document carries its key.
+        """
     @overload
     def query(
         self,
@@ -291,6 +371,7 @@ class MicroTetherDB:
         skip: int = 0,
         limit: int = 0,
         fields: Fields | None = None,
+        key_field: str | None = None,
     ) -> list[Document]: ...
     @overload
     async def query_async(
@@ -302,6 +383,7 @@ class MicroTetherDB:
         skip: int = 0,
         limit: int = 0,
         fields: Fields | None = None,
+        key_field: str | None = None,
     ) -> list[tuple[str, Document]]:
         """As `query`, sharing the event loop."""
     @overload
@@ -313,6 +395,7 @@ class MicroTetherDB:
         skip: int = 0,
         limit: int = 0,
         fields: Fields | None = None,
+        key_field: str | None = None,
     ) -> list[Document]: ...
     @overload
     def find(
@@ -324,8 +407,9 @@ class MicroTetherDB:
         skip: int = 0,
         limit: int = 0,
         fields: Fields | None = None,
+        key_field: str | None = None,
     ) -> Cursor[tuple[str, Document]]:
-        """Return a `Cursor` over the matches."""
+        """Return a `Cursor` over the matches. `key_field`: see `query`."""
     @overload
     def find(
         self,
@@ -335,6 +419,7 @@ class MicroTetherDB:
         skip: int = 0,
         limit: int = 0,
         fields: Fields | None = None,
+        key_field: str | None = None,
     ) -> Cursor[Document]: ...
     def count(self, q: Filter | None = None) -> int:
         """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
@@ -413,10 +498,21 @@ class MicroTetherDB:
         """
     async def backup_async(self, path: str) -> int:
         """As `backup`, sharing the event loop."""
-    def dump(self, stream: Writer) -> int:
-        """Write all records to a text stream as JSON lines, `{"_id":..., "data":..., "ttl":...}`; returns how many."""
-    async def dump_async(self, stream: Writer) -> int:
+    def dump(self, stream: Writer, q: Filter | None = None, fields: Fields | None = None, format: Literal["jsonl", "csv"] = "jsonl") -> int:
+        """Write all records, or those that match `q`, to a text stream; returns how many.
+
+        `format`: "jsonl", lines `{"_id":..., "data":..., "ttl":...}`, which `load` takes, of documents with these `fields` (as `query`) or whole
+        ones; or "csv", lines of the values at the paths `fields`, with a line of these first: null and missing are empty, arrays and documents
+        JSON.
+        """
+    async def dump_async(
+        self, stream: Writer, q: Filter | None = None, fields: Fields | None = None, format: Literal["jsonl", "csv"] = "jsonl"
+    ) -> int:
         """As `dump`, sharing the event loop."""
+    def dump_chunks(
+        self, q: Filter | None = None, fields: Fields | None = None, format: Literal["jsonl", "csv"] = "jsonl", size: int = 1024
+    ) -> Chunks:
+        """Return what `dump` writes for `q`, `fields` and `format` as `Chunks` of some `size` characters: a web server's answer, for example."""
     def load(self, stream: Reader) -> int:
         """Put the records of `dump()` from a text stream; returns how many.
 

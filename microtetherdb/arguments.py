@@ -1,10 +1,14 @@
 """Arguments in the less common forms, and their errors."""
 
+from micropython import const
+
+from .loading import module
 from .records import keys
 from .records.clock import MAX_TTL
 from .records.encoder import encode
 
-_ALL = ("data", "ttl", "tags", "_id", "key")
+_KEEP = const("KEEP")
+_ALL = ("data", "ttl", "tags", "_id", "key", "durable")
 
 
 def put(db, args, kw):
@@ -13,11 +17,20 @@ def put(db, args, kw):
     if 0 < n < 3 and (n == 1 or args[0].__class__ is str) and len(kw) == ("ttl" in kw) + ("tags" in kw):
         key = args[0] if n == 2 else None  # the usual forms
         data = args[-1]
+    elif "durable" in kw:
+        check_flag(kw["durable"], "durable")
+        return module("replace").put_durable(db, args, kw)
     else:
         key, data = _sort_out(args, kw)
     raw_key = None if key is None else keys.stored(key)
-    ttl = check_ttl(kw.get("ttl"))
-    raw = encode(data, kw.get("tags"), None if ttl is None else db._clock.stamp(ttl))
+    ttl = kw.get("ttl")
+    if ttl is not None:
+        if ttl is _KEEP:
+            return module("replace").put_kept(db, key, raw_key, data, kw.get("tags"))
+        ttl = check_ttl(ttl)
+        if ttl is not None:
+            ttl = db._clock.stamp(ttl)
+    raw = encode(data, kw.get("tags"), ttl)
     return _store(db, key, raw_key, raw)
 
 
@@ -41,7 +54,7 @@ def _sort_out(args, kw):
         names = ("data", "ttl", "tags")
     else:
         names = ("data", "ttl", "tags", "_id")
-        if len(args) > 1 and not (args[1] is None or args[1].__class__ in (int, float)):
+        if len(args) > 1 and not (args[1] is None or args[1] is _KEEP or args[1].__class__ in (int, float)):
             kind = type(args[1]).__name__
             raise TypeError("key: str, not %s (before data), or ttl: seconds, not %s (after data)" % (type(args[0]).__name__, kind))
     if len(args) > len(names):
@@ -59,6 +72,12 @@ def _sort_out(args, kw):
         raise TypeError("put: argument missing: data")
     key = kw.get("key")
     return kw.get("_id") if key is None else key, kw["data"]
+
+
+def check_flag(value, name):
+    """Raise `TypeError` unless `value` is True or False."""
+    if value is not True and value is not False:
+        raise TypeError("%s: bool, not %s" % (name, type(value).__name__))
 
 
 def check_ttl(ttl, name="ttl"):

@@ -60,6 +60,9 @@ async def run(db):
     while db._open:
         await asyncio.sleep_ms(min(_TICK_MS, db._check_ms))
         now = time.ticks_ms()
+        for m in db._open and db._store.mirror or ():
+            if m.what == "watch":
+                m.look()
         if db._open and db._store.dirty():
             if dirty_at is None:
                 dirty_at = now

@@ -8,7 +8,7 @@ from .errors import DBLock
 from .loading import module
 from .records import keys, record
 from .records.key_range import is_record
-from .storage import places
+from .storage import mirrors, places
 
 _STEP = const(8)  # records between two yields
 _COMMIT = const(32)  # records between two commits of the copy
@@ -26,7 +26,7 @@ def backup_steps(db, path):
         raise TypeError("path: str, not " + type(path).__name__)
     if not path or path == "flash:":
         raise ValueError("path: %r is not a file" % path)
-    if db._store.mirror is not None:
+    if mirrors.of(db._store, "backup") is not None:
         raise DBLock("a backup of this database is going on")
     name = places.canonical(path)
     if name == db._name:
@@ -42,6 +42,8 @@ def backup_steps(db, path):
 class _Mirror:
     # Copies the tree in key order; what changes behind the place it has reached is changed in the copy too.
     # What goes wrong with the copy ends the backup, never the change that the application makes.
+
+    what = "backup"
 
     def __init__(self, db, name):
         self.db = db
@@ -61,16 +63,20 @@ class _Mirror:
                     self.copy.discard()
                 self._clear()
         finally:
-            self.store.mirror = None
+            self.what = None  # one step, which nothing can break off: it is no backup any more
             places.release(self.place)
+            mirrors.remove(self.store, self)
 
     def _clear(self):
         _remove(self.name + ".part")
         _remove(self.name + ".part.new")
 
+    def missed(self):
+        pass  # `seen` tells
+
     def changed(self, changes):
         # Each change list is one more in `store.changed`.
-        if self.error is not None:
+        if self.what is None or self.error is not None:
             return
         try:
             for key, value in changes:
@@ -101,7 +107,7 @@ class _Mirror:
     def run(self):
         kept = module("flushing").kept
         store = self.store
-        store.mirror = self
+        mirrors.add(store, self)
         places.claim(self.name, self.place)
         self.begun = True
         self._clear()  # what a power cut left

@@ -1,9 +1,10 @@
-"""Batches: one change list for many records."""
+"""Batches: one change list for many records, all put, all deleted, or some of both."""
 
 from micropython import const
 
-from .arguments import check_ttl
-from .changelist import changes
+from .arguments import check_flag, check_ttl
+from .changelist import apply, changes, limit
+from .loading import module
 from .locking import hold
 from .records import keys, record
 from .records.encoder import encode
@@ -34,7 +35,7 @@ def put_batch(db, items, ttls=None, tags=None):
     An item is a document, or a tuple (key, document); TTLs and tags do not go into it. `ttls`, `tags`: one for all, or a
     list with one for each. Raises as `put` does, naming the item, and stores nothing then.
     """
-    if ttls is None and tags is None and not db._linked and items.__class__ is list:
+    if ttls is None and tags is None and not db._linked and items.__class__ is list and db._store.mirror is None:
         try:
             made, records, size = _plain(items)
         except Exception:
@@ -43,7 +44,7 @@ def put_batch(db, items, ttls=None, tags=None):
             made = _put_plain(db, made, records, size)
             if made is not None:
                 return made
-    return _put_any(db, items, ttls, tags)
+    return _put_any(db, items, ttls, tags, "items", ())
 
 
 def _plain(items, plain=record.plain):
@@ -105,20 +106,35 @@ def _several(db, n):
     return out
 
 
-def _put_any(db, items, ttls, tags):
+def write(db, puts=(), deletes=(), ttls=None, tags=None, durable=False):
+    """Put and delete in one change, of which all is done or, also after a power cut, nothing; returns the keys of what was put.
+
+    `puts`, with `ttls` and `tags`: as the items of `put_batch`. `deletes`: keys; one that is not there is no error, one that is
+    put too is a `ValueError`. `durable=True`: on the flash when it returns. Raises as `put` does, naming the item.
+    """
+    check_flag(durable, "durable")
+    return _put_any(db, puts, ttls, tags, "puts", _wanted(deletes, "deletes"), durable)
+
+
+def _put_any(db, items, ttls, tags, name, gone, at_once=False):
     if not isinstance(items, (list, tuple)):
-        raise TypeError("items: list of documents or (key, document), not " + type(items).__name__)
+        raise TypeError("%s: list of documents or (key, document), not %s" % (name, type(items).__name__))
     n = len(items)
     ttl_of = _each(ttls, n, "ttls", lambda t: not isinstance(t, (list, tuple)))
     tags_of = _each(tags, n, "tags", _one_tags)
     plain = ttls is None and tags is None
     with hold(db):
         store = db._store
+        most = limit(db)
+        if most is not None:
+            most.expire(n)
         out = []
         made = []
         stamps = []
-        linked = db._linked
+        linked = db._linked or most is not None
         last = {}
+        if gone:
+            _delete(db, gone, out, stamps)
         for i, item in enumerate(items):
             try:
                 key = None
@@ -133,13 +149,15 @@ def _put_any(db, items, ttls, tags):
                     ttl = check_ttl(ttl_of(i), "ttls")
                     raw = encode(item, tags_of(i), db._clock.stamp(ttl) if ttl else None)
             except (TypeError, ValueError) as e:
-                raise type(e)("items[%d]: %s" % (i, e))
+                raise type(e)("%s[%d]: %s" % (name, i, e))
             if key is None:
                 key = keys.generated(db)
                 raw_key = key
             made.append(key)
             if type(raw_key) is str:
                 raw_key = raw_key.encode()
+            if raw_key in gone:
+                raise ValueError("%s[%d]: %r is deleted too" % (name, i, key))
             if linked or raw[0] < 8 or b'tags":' in raw:
                 old = last[raw_key] if raw_key in last else store.get(raw_key)
                 stamps.append((raw_key,) + changes(db, raw_key, old, raw, out))
@@ -148,47 +166,55 @@ def _put_any(db, items, ttls, tags):
                 db._linked = True
             else:
                 out.append((raw_key, raw))
-        _apply(db, out, stamps)
-        count(db, n)
-        return made
-
-
-def _apply(db, out, stamps):
-    for index in (db._indexes or {}).values():
-        index.pending = None  # of the change list
-    if out:
-        db._store.apply(out)
-        for key, was, new in stamps:
-            if was is not None or new is not None:
-                db._expiry.applied(key, was, new)
+        dropped = () if most is None else most.room(last, out, stamps)
+        apply(db, out, stamps)
+        db._deletes += len(gone) + len(dropped)
+        count(db, n + len(gone))
+        if at_once:
+            module("replace").durable(db)
+    if dropped:
+        most.tell(dropped)
+    return made
 
 
 def delete_batch(db, keys):
     """Delete many records at once, all or none; returns how many there were."""
+    wanted = _wanted(keys, "keys")
+    with hold(db):
+        out = []
+        stamps = []
+        n = _delete(db, wanted, out, stamps)
+        apply(db, out, stamps)
+        db._deletes += len(wanted)
+        count(db, len(wanted))
+        return n
+
+
+def _wanted(keys, name):
+    # The stored keys, each once.
     try:
         each = None if isinstance(keys, (str, bytes, bytearray)) else iter(keys)
     except TypeError:
         each = None
     if each is None:
-        raise TypeError("keys: list of str, not " + type(keys).__name__)
+        raise TypeError("%s: list of str, not %s" % (name, type(keys).__name__))
     wanted = {}
     for i, key in enumerate(each):
         try:
             key = stored(key)
             wanted[key.encode() if type(key) is str else key] = True
         except (TypeError, ValueError) as e:
-            raise type(e)("keys[%d]: %s" % (i, e))
-    with hold(db):
-        out = []
-        stamps = []
-        n = 0
-        for key in wanted:
-            old = db._store.get(key)
-            if old is not None:
-                if not record.expired(old, db._clock):
-                    n += 1
-                stamps.append((key,) + changes(db, key, old, None, out))
-        _apply(db, out, stamps)
-        db._deletes += len(wanted)
-        count(db, len(wanted))
-        return n
+            raise type(e)("%s[%d]: %s" % (name, i, e))
+    return wanted
+
+
+def _delete(db, wanted, out, stamps):
+    # Add the deletion of records to a change list; returns how many there are.
+    n = 0
+    for key in wanted:
+        old = db._store.get(key)
+        if old is not None:
+            if not record.expired(old, db._clock):
+                n += 1
+            stamps.append((key,) + changes(db, key, old, None, out))
+    return n

@@ -27,6 +27,17 @@ def write(db, key, raw, old=_READ):
         db._expiry.applied(key, was, new)
 
 
+def limit(db):
+    """Return what drops records of a database that holds so many only (`limit.Limit`), or None."""
+    return None if db._store.mirror is None else module("storage.mirrors").of(db._store, "limit")
+
+
+def current(db, key):
+    """Return the record under a stored key, None for one that has expired."""
+    old = db._store.get(key)
+    return None if old is None or record.expired(old, db._clock) else old
+
+
 def _alone(raw):
     # Whether a record has neither tags nor expiry.
     return raw[0] > 7 and b'tags":' not in raw
@@ -47,6 +58,17 @@ def changes(db, key, old, raw, out):
             begin_expiry(db)
         db._expiry.changes(key, was, new, out)
     return was, new
+
+
+def apply(db, out, stamps):
+    """Apply a change list; `stamps`: (key, stamp before, after) of its records. With the lock held."""
+    for index in (db._indexes or {}).values():
+        index.pending = None  # of the change list
+    if out:
+        db._store.apply(out)
+        for key, was, new in stamps:
+            if was is not None or new is not None:
+                db._expiry.applied(key, was, new)
 
 
 def begin_expiry(db, store=None):

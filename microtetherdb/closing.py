@@ -15,8 +15,11 @@ def stop(db):
         if not store.ram:
             place = module("storage.places").open_files[db._name]
             store.commit(store.dirty() or db._expiry is not None)  # the time, for what expires
-        if store.mirror is not None:
-            store.mirror.end()
+        mirrors = store.mirror or ()
+        n = len(mirrors)
+        while n:  # from the end: they take themselves out
+            n -= 1
+            mirrors[n].end()
         db._open = False
         db._store = closed
         try:

@@ -33,6 +33,11 @@ class MicroTetherDB:
     - `adaptive_threshold`: bool. True: flush every 10 operations at first, then every 15, beyond 1,000 every 20. False: every 10. In RAM: 5.
     - `event_loop`: the loop that carries the background task; None: the one that runs, if any.
     - `flush_threshold`: 1 to 1000 operations between two flushes; 1: each is durable when it returns. None: as above.
+    - `create`: bool. False: OSError where there is no database yet.
+    - `read_only`: bool. True: nothing is written, by no call and not at opening; what would change something raises `DBError`. With it, and
+      with `create=False`, `in_memory` is False.
+    - `max_records`: most records (1 and more) or None. A put beyond it removes the first record, with generated keys the oldest.
+    - `on_drop`: called as `on_drop(key, document)` for each record that went so, after the put. What it raises, the put raises.
 
     Raises `TypeError` and `ValueError` naming the argument, `DBLock` when the file is open
     already, `DBCorrupt` when it is not a database that this release can read, OSError with the path, for example where its
@@ -43,6 +48,14 @@ class MicroTetherDB:
         if self.__class__ is not MicroTetherDB:
             module("methods").complete(MicroTetherDB)
         module("opening").start(self, args, kw)
+
+    def remove(filename):
+        """Remove a database that is not open: `filename` (path) with the second file that it may have. Returns whether there was one.
+
+        Raises `DBLock` when it is open, `TypeError`, `ValueError`, OSError.
+        """
+        # Called on the class, which binds nothing; a staticmethod would be 16 bytes of RAM more.
+        return module("remove").remove(filename)
 
     def close(self):
         """Flush, end the background task, close the file. May be called twice."""
@@ -73,12 +86,14 @@ class MicroTetherDB:
     # Writing
 
     def put(self, *args, **kw):
-        """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`.
+        """Store a document: `put(data, ttl=None, tags=None, _id=None)` or `put(key, data, ttl=None, tags=None)`, both with `durable=False`.
 
         `ttl`: seconds (int or float), None or 0 for ever. `tags`: list of str, given back as the document's `_tags`; a document that
         has `_tags` keeps them. Returns the key; if none is given a generated one, never that of a record that is there, and such keys
         sort in the order in which they were made. A str before another argument is a key: a text with a TTL is `put(text, ttl=60)`.
-        A put replaces the record with its TTL and tags; `update` keeps them. Raises `TypeError`, `ValueError`, `DBFull`.
+        A put replaces the record with its TTL and tags; `update` and `replace` keep them, and so does `ttl=KEEP`, the tags unless others
+        are given. `durable=True`: on the flash when it returns, and the flushes of others come when they would have come.
+        Raises `TypeError`, `ValueError`, `DBFull`.
         """
         # MicroPython keeps a frame of up to eleven words on the C stack and a larger one on the
         # heap, which costs as much as all the rest: hence small functions from here to the tree.
@@ -203,5 +218,4 @@ class MicroTetherDB:
     # These cost an instance RAM once they are set.
     _open = False
     _session = None  # first part of generated keys
-    _counted = None  # (number of records, the store's count of changes then)
     _moves = None  # of records in indexes, while queries walk through them

@@ -24,11 +24,12 @@ def flush(db):
         db._next = 0  # see `upkeep.tick`
 
 
-def commit(db):
-    """Flush, with the lock held."""
+def commit(db, again=True):
+    """Flush, with the lock held. `again`: the next flush is due a threshold later."""
     store = db._store
     db._flushes += 1
-    db._next = db._due = db._made + threshold(db)
+    if again:
+        db._next = db._due = db._made + threshold(db)
     if store.ram:
         return
     clock = db._clock

@@ -1,48 +1,11 @@
-"""`dump()` and `load()`: records as JSON lines."""
-
-import json
+"""`load()`: records from JSON lines."""
 
 from micropython import const
 
 from .loading import module
-from .records import keys, record
+from .records import keys
 
-_STEP = const(8)  # records between two yields
 _LINE = const(32768)  # characters of a record's text: 8192 bytes of JSON, its key and tags, white space and \u escapes
-
-
-def _lines(db, more=""):
-    # One line for each record: {"_id": key, "data": document, "tags": [...], "ttl": seconds}; `more`: of a collection, its name.
-    clock = db._clock
-    for key, raw in db._store.scan(keys.USER):
-        stamp = record.stamp(raw)
-        if stamp is not None and record.expired(raw, clock):
-            continue
-        key = json.dumps(keys.shown(key))
-        if raw[0] < 8 and raw[0] & 2:
-            value = json.loads(raw[record.text_start(raw) :])
-            text = '%s,"tags":%s' % (json.dumps(value["_value"]), json.dumps(value["_tags"]))
-        else:
-            text = raw[record.text_start(raw) :].decode()
-        if stamp is not None:
-            text = '%s,"ttl":%.3f' % (text, clock.left(stamp))
-        yield '{"_id":%s%s,"data":%s}\n' % (key, more, text)
-    if not more and db._store.first(b"\0d") is not None:
-        for part in module("parts").every(db):
-            yield from _lines(part, ',"collection":' + json.dumps(part.name))
-
-
-def dump_steps(db, stream):
-    """Write all records to a text stream as JSON lines, `{"_id":..., "data":..., "ttl":...}`; returns how many."""
-    if not hasattr(stream, "write"):
-        raise TypeError("stream: an open text stream, not " + type(stream).__name__)
-    n = 0
-    for line in _lines(db):
-        stream.write(line)
-        n += 1
-        if n % _STEP == 0:
-            yield
-    return n
 
 
 def _load(db, stream):

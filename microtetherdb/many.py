@@ -1,7 +1,7 @@
 """`delete_many` and `update_many`: all matches, one at a time and each by itself; and `distinct`."""
 
 from .loading import module
-from .query.cursor import Cursor
+from .query.cursor import Cursor, blind
 from .query.path import fields, walk
 from .query.run import Query
 from .query.value_order import MISSING, encode
@@ -25,7 +25,7 @@ def delete_many(db, q):
 
 
 def _to_delete(db, q):
-    return Cursor(db, Query(_given(q), fields=()), True)
+    return Cursor(db, blind(_given(q)), True)
 
 
 def update_many(db, q, changes, array_filters=None):
@@ -48,7 +48,7 @@ def _to_update(db, q, changes, array_filters=None):
     places = update.places(changes, q, array_filters)
     change = module("modify").change
     stored = keys.stored
-    return Cursor(db, Query(q, fields=()), True, untouched(db, changes)), lambda m: change(db, m[0], stored(m[0]), changes, places)
+    return Cursor(db, blind(q), True, untouched(db, changes)), lambda m: change(db, m[0], stored(m[0]), changes, places)
 
 
 def untouched(db, changes):

@@ -10,12 +10,14 @@ from .loading import module
 _WHERE = (
     ("ranges", ("keys", "values", "items")),
     ("modify", ("update", "ttl", "expire")),
+    ("replace", ("replace",)),
     ("cleanup", ("cleanup",)),
     ("flushing", ("flush",)),
     ("stats", ("stats",)),
     ("check", ("check",)),
     ("backup", ("backup",)),
-    ("jsonlines", ("dump", "load")),
+    ("dump", ("dump", "dump_chunks")),
+    ("jsonlines", ("load",)),
     ("query.run", ("query", "count")),
     ("query.cursor", ("find", "query_async", "count_async")),
     ("query.explain", ("explain",)),
@@ -24,17 +26,21 @@ _WHERE = (
     ("many", ("delete_many", "update_many", "distinct")),
     ("collection.collection", ("collection",)),
     ("parts", ("collections",)),
-    ("batch", ("put_batch", "delete_batch")),
+    ("batch", ("put_batch", "delete_batch", "write")),
+    ("pop", ("pop_first",)),
+    ("watch", ("changed",)),
 )
 
 # Those that also share the event loop.
 _ASYNC = (
     "cleanup_async", "check_async", "backup_async", "dump_async", "load_async", "query_async", "count_async",
     "delete_many_async", "update_many_async", "create_index_async", "drop_index_async", "distinct_async", "aggregate_async",
+    "pop_first_async",
 )  # fmt: skip
 
-# `dir(db)` tries the names that the firmware knows, and text in a tuple is none: a function that is not kept.
+# `dir(db)` tries the names that the firmware knows, and text in a tuple is none: functions that are not kept.
 lambda cleanup_async, check_async, backup_async, dump_async, create_index_async, drop_index_async, distinct_async: None
+lambda pop_first, pop_first_async, dump_chunks: None
 
 _found = {}  # name: function(db, ...). Replaced, never changed: the other core may be reading it
 

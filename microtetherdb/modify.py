@@ -1,19 +1,12 @@
 """Changes of what is stored: fields of a record, its time to live; and the end of all records."""
 
 from .arguments import check_ttl
-from .changelist import write
+from .changelist import current, write
 from .loading import module
 from .locking import hold
 from .records import keys, record
 from .records.encoder import encode
 from .upkeep import count
-
-
-def _old(db, raw_key):
-    old = db._store.get(raw_key)
-    if old is None or record.expired(old, db._clock):
-        return None
-    return old
 
 
 def update(db, key, changes, array_filters=None):
@@ -32,7 +25,7 @@ def change(db, key, raw_key, changes, places=None):
     """As `update`, with changes that are checked and what their paths mean (`positional.Places`)."""
     operators = module("update.operators")
     with hold(db):
-        old = _old(db, raw_key)
+        old = current(db, raw_key)
         if old is None:
             return 0
         document = operators.of_record(old, changes, key, places)
@@ -45,7 +38,7 @@ def ttl(db, key):
     """Return the seconds (float) that a record has left, or None if it has no TTL or is not there."""
     raw_key = keys.stored(key)
     with hold(db):
-        old = _old(db, raw_key)
+        old = current(db, raw_key)
         stamp = None if old is None else record.stamp(old)
         return None if stamp is None else db._clock.left(stamp)
 
@@ -66,7 +59,7 @@ def expire(db, key, ttl):
     raw_key = keys.stored(key)
     ttl = check_ttl(ttl)
     with hold(db):
-        old = _old(db, raw_key)
+        old = current(db, raw_key)
         if old is None:
             return 0
         write(db, raw_key, _restamp(old, db._clock.stamp(ttl) if ttl else None), old)
@@ -96,4 +89,6 @@ def purge(db, key, flag):
         db._store.clear(changes)
         db._indexes = fresh
         db._expiry = expiry
+        for m in db._store.mirror or ():
+            m.missed()
         return n

@@ -15,6 +15,7 @@ _MIN_QUOTA = 8 * 512  # bytes: below this an in-memory database is of no use
 NAMES = (
     "filename", "in_memory", "ram_percentage", "max_retries", "retry_delay", "lock_timeout", "cleanup_interval",
     "ttl_check_interval", "btree_cachesize", "btree_pagesize", "adaptive_threshold", "event_loop", "flush_threshold",
+    "create", "read_only", "max_records", "on_drop",
 )  # fmt: skip
 
 # (name, lowest, highest, whole): the numbers.
@@ -27,6 +28,7 @@ _LIMITS = (
     ("ttl_check_interval", 0.01, 86400 * 6, False),
     ("btree_cachesize", 0, 1 << 29, True),
     ("flush_threshold", 1, 1000, True),
+    ("max_records", 1, 1 << 29, True),
 )
 
 
@@ -47,6 +49,10 @@ def built_in():
         "adaptive_threshold": True,
         "event_loop": None,
         "flush_threshold": None,
+        "create": True,
+        "read_only": False,
+        "max_records": None,
+        "on_drop": None,
     }
 
 
@@ -81,6 +87,12 @@ def resolve(args, kw):
             raise TypeError("unknown argument: " + name)
         _check(name, given[name])
     out.update(given)
+    if out["read_only"]:
+        out["create"] = False
+    if not out["create"]:
+        if out["in_memory"] and (len(args) > 1 or "in_memory" in kw):
+            raise ValueError("create=False, read_only=True: not with in_memory=True")
+        out["in_memory"] = False
     # Whoever names a file and says no more about where the data is may believe that it is there.
     out["unused"] = len(args) < 2 and "in_memory" not in kw and (args or "filename" in kw)
     if "btree_cachesize" not in kw and len(args) <= 8 and hasattr(b, "FILE_CACHE"):
@@ -97,7 +109,7 @@ def _check(name, value):
                 raise ValueError("filename: %r has a zero byte" % value)
         elif not hasattr(value, "readblocks"):
             raise TypeError("filename: a path, 'flash:' or a block device, not " + type(value).__name__)
-    elif name == "in_memory" or name == "adaptive_threshold":
+    elif name in ("in_memory", "adaptive_threshold", "create", "read_only"):
         if value is not True and value is not False:
             raise TypeError(name + ": bool, not " + type(value).__name__)
     elif name == "btree_pagesize":
@@ -108,7 +120,10 @@ def _check(name, value):
     elif name == "event_loop":
         if value is not None and not hasattr(value, "create_task"):
             raise TypeError("event_loop: a loop with create_task, not " + type(value).__name__)
-    elif value is not None or name != "flush_threshold":
+    elif name == "on_drop":
+        if value is not None and not callable(value):
+            raise TypeError("on_drop: not callable: %r" % (value,))
+    elif value is not None or name != "flush_threshold" and name != "max_records":
         _check_number(name, value)
 
 
@@ -185,6 +200,8 @@ def _set_up(db, cfg, store, clock, name):
     db._checked = db._swept = time.ticks_ms()
     db._store = store
     module("upkeep").connect(db, store)
+    if cfg["max_records"] is not None and not hasattr(store, "frozen"):
+        module("limit").Limit(db, cfg["max_records"], cfg["on_drop"])
     db._open = True
 
 
@@ -197,6 +214,10 @@ def _look_around(db, store):
         if store.first(keys.EXPIRY) is not None:
             module("changelist").begin_expiry(db, store)
         db._linked = bool(db._indexes or db._expiry) or store.first(b"\0x") is not None
+    if hasattr(store, "frozen"):
+        db._leftover = False
+        if db._expiry is not None:
+            db._expiry.next = lambda store, clock: None  # nothing is removed
 
 
 def _open_store(cfg, place):
@@ -253,7 +274,14 @@ def open_persistent(cfg):
     if target == "flash:":
         target = _region()
     try:
-        log = module("storage.page_log").open(target, cfg["btree_pagesize"], max_retries=cfg["max_retries"], retry_delay=cfg["retry_delay"])
+        log = module("storage.page_log").open(
+            target,
+            cfg["btree_pagesize"],
+            create=cfg.get("create", True),
+            max_retries=cfg["max_retries"],
+            retry_delay=cfg["retry_delay"],
+            read_only=cfg.get("read_only", False),
+        )
     except OSError as e:
         raise OSError(e.args[0], target) if isinstance(target, str) else e
     try:
@@ -264,7 +292,10 @@ def open_persistent(cfg):
         cachesize = cfg["btree_cachesize"]
         if "file_cache" in cfg and log.medium.posix:
             cachesize = max(cachesize, cfg["file_cache"])
-        store = module("storage.log_store").LogStore(log, cachesize)
+        if cfg.get("read_only"):
+            store = module("storage.read_only").ReadOnlyStore(log, cachesize)
+        else:
+            store = module("storage.log_store").LogStore(log, cachesize)
         clock = Clock(True, log.state or store.get(keys.META))
     except BaseException:
         log.close()

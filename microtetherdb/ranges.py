@@ -1,5 +1,6 @@
 """Lazy ranges over the keys in sorted order, and counting."""
 
+from .changelist import limit
 from .loading import module
 from .locking import hold
 from .records import keys as _keys
@@ -18,7 +19,8 @@ def steps(db, generator):
         yield item
 
 
-def _limits(start, end, prefix):
+def limits(start, end, prefix):
+    """Return (lowest stored key, the one above the highest or None) of a range; raises `TypeError`."""
     low = _keys.USER if start is None else bound(start, "start")
     high = None if end is None else bound(end, "end")
     if prefix is not None:
@@ -34,7 +36,7 @@ def _limits(start, end, prefix):
 
 
 def _range(db, start, end, prefix, reverse, limit, what):
-    low, high = _limits(start, end, prefix)
+    low, high = limits(start, end, prefix)
     if reverse is not True and reverse is not False:
         raise TypeError("reverse: bool, not " + type(reverse).__name__)
     if type(limit) is not int:
@@ -93,10 +95,17 @@ def counted(db):
     """As `count`, with the lock held."""
     if db._expiry is not None:
         module("cleanup").expire(db, 0)
-    changed = db._store.changed
-    if db._counted is None or db._counted[1] != changed:
+    store = db._store
+    limited = limit(db)
+    if limited is not None:
+        return limited.count()
+    if getattr(store, "counted", (0, None))[1] != store.changed:
         n = 0
-        for _ in db._store.scan(_keys.USER, None, 1):
+        if hasattr(store, "frozen"):  # what has expired is there
+            for item in store.scan(_keys.USER):
+                n += not (item[1][0] < 8 and record.expired(item[1], db._clock))
+            return n
+        for _ in store.scan(_keys.USER, None, 1):
             n += 1
-        db._counted = (n, changed)
-    return db._counted[0]
+        store.counted = n, store.changed
+    return store.counted[0]

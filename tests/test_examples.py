@@ -4,6 +4,7 @@ Where a program is changed by a test, `changed` makes sure that what it replaces
 """
 
 import csv
+import io
 import json
 import re
 import signal
@@ -51,48 +52,49 @@ def test_every_example_is_in_the_table_and_short():
     assert len(paths) >= 6
     assert re.findall(r"^\| \[(\w+\.py)\]\(\1\)", table, re.M) == sorted(path.name for path in paths)
     for path in paths:
-        assert 30 <= len(path.read_text().splitlines()) <= 90, path.name
+        assert 30 <= len(path.read_text().splitlines()) <= 100, path.name
         assert "make run ARGS=examples/%s" % path.name in path.read_text()
 
 
-# Sensor log
+# Sensor
 
 
 def _summaries(output):
-    return re.findall(r"^day/(\d+): (\S+) to (\S+), on average (\S+), from 8 readings$", output, re.M)
+    """The days, newest first as they are printed, back in order."""
+    return re.findall(r"^day/(\d+): (\S+) to (\S+), on average (\S+), from 8 readings$", output, re.M)[::-1]
 
 
 FIRST_DAYS = [("00000", "15.0", "23.0", "19.00"), ("00001", "16.0", "24.0", "20.00"), ("00002", "17.0", "25.0", "21.00")]
 
 
 @pytest.mark.parametrize("board", ["unix", "m33", "rp2"])
-def test_sensor_log_keeps_summaries_and_lets_readings_go(run, board):
-    # The emulated Pico is slow, and its time is its own: it does not matter how long a day takes here.
-    shorter = [("HOUR = 0.1", "HOUR = 0.04"), ("KEEP = 2.5", "KEEP = 1.5"), ("DAYS = 3", "DAYS = 2")]
-    text = changed("sensor_log.py", *shorter) if board == "rp2" else (EXAMPLES / "sensor_log.py").read_text()
-    days = 2 if board == "rp2" else 3
+def test_sensor_replaces_the_readings_of_a_day_by_a_summary(run, board):
+    days = 1 if board == "rp2" else 3  # the emulated Pico is slow, and each hour opens the database anew
+    text = changed("sensor.py", ("DAYS = 3", "DAYS = %d" % days))
     output = run(text, board)
-    assert output.startswith("the log has 0 hours\n")
+    assert output.startswith("the log has %d hours in %d records\n" % (8 * days, days + 1))
     assert _summaries(output) == FIRST_DAYS[:days]
-    kept, logged = map(int, re.search(r"readings kept: (\d+) of (\d+)", output).groups())
-    assert 0 < kept < logged == 8 * days
     if board == "unix":
         again = run(text)
-        assert again.startswith("the log has 24 hours\n")
-        assert _summaries(again)[:3] == FIRST_DAYS and len(_summaries(again)) == 6
-        time.sleep(2.1)
+        assert again.startswith("the log has 48 hours in 7 records\n")
+        assert len(_summaries(again)) == 5 and _summaries(again)[0] == FIRST_DAYS[1]
         left = contents(run, "sensor.db")
         assert sorted(left) == ["day/%05d" % day for day in range(6)] + ["hour"] and left["hour"] == 48
 
 
-def test_sensor_log_makes_up_for_a_summary_that_a_power_cut_prevented(run):
-    slow = ("KEEP = 2.5 * HOURS * HOUR", "KEEP = 60")
-    killed(run, changed("sensor_log.py", slow, ("        summarise(db, yesterday)", "        db.flush()\n        " + KILL)))
+@pytest.mark.parametrize("hour", [3, 7])
+@pytest.mark.parametrize("done", [False, True])
+def test_sensor_has_the_readings_or_their_summary_after_a_power_cut(run, hour, done):
+    write = "    db.write(puts, deletes, durable=True)\n"
+    kill = "    if hour == %d:\n        %s\n" % (hour, KILL)
+    killed(run, changed("sensor.py", (write, write + kill if done else kill + write)))
     cut = contents(run, "sensor.db")
-    assert cut["hour"] == 8 and "day/00000" not in cut and len(cut) == 9
-    output = run(changed("sensor_log.py", slow))
-    assert output.startswith("the log has 8 hours\n")
-    assert _summaries(output)[:3] == FIRST_DAYS
+    kept = {key for key in cut if key.startswith("reading/00000/")}
+    if done:
+        assert cut["hour"] == hour + 1 and len(kept) == (0 if hour == 7 else hour + 1) and ("day/00000" in cut) == (hour == 7)
+    else:
+        assert cut["hour"] == hour == len(kept) and "day/00000" not in cut
+    assert _summaries(run(changed("sensor.py")))[0] == FIRST_DAYS[0]
 
 
 # Settings
@@ -135,7 +137,7 @@ def test_settings_are_changed_together_and_go_back_to_the_defaults(run):
     assert set(_shown(output).values()) == {"4"} | {"%r (default)" % value for value in ("greenhouse", 60, "", 21.5)}
 
 
-# Offline queue
+# Queue
 
 
 def _got(output):
@@ -143,22 +145,22 @@ def _got(output):
 
 
 @pytest.mark.parametrize("board", ["unix", "m33"])
-def test_offline_queue_sends_all_in_order(run, board):
-    output = run(EXAMPLES / "offline_queue.py", board)
+def test_queue_sends_all_in_order(run, board):
+    output = run(EXAMPLES / "queue.py", board)
     got = _got(output)
     assert [int(n) for _, n in got] == list(range(12)) and got == sorted(got)
-    assert re.findall("offline, (.) wait", output) == list("12341234")
+    assert re.findall("offline, (.) wait", output) == list("12341234") and "dropped" not in output
     assert contents(run, "queue.db", board) == {}
 
 
-def test_offline_queue_sends_again_what_was_cut_off_before_it_was_deleted(run):
-    delete = "            self.drop(item)\n            item"
-    kill = "            if item[1]['n'] == 2:\n                %s\n%s" % (KILL, delete)
-    first = killed(run, changed("offline_queue.py", (delete, kill)))
+def test_queue_sends_again_what_was_cut_off_before_it_was_deleted(run):
+    delete = "            db.delete(key)\n"
+    kill = "            if document['n'] == 2:\n                %s\n%s" % (KILL, delete)
+    first = killed(run, changed("queue.py", (delete, kill)))
     assert [int(n) for _, n in _got(first)] == [0, 1, 2]
     waiting = contents(run, "queue.db")
     assert [document["n"] for _, document in sorted(waiting.items())] == [2, 3, 4]  # also what was acknowledged last
-    second = run(EXAMPLES / "offline_queue.py")
+    second = run(EXAMPLES / "queue.py")
     assert "3 wait from last time" in second
     assert [int(n) for _, n in _got(second)] == [2, 3, 4, *range(12)]
     times = Counter(key for key, _ in _got(first) + _got(second))
@@ -167,9 +169,38 @@ def test_offline_queue_sends_again_what_was_cut_off_before_it_was_deleted(run):
     assert contents(run, "queue.db") == {}
 
 
-def test_offline_queue_drops_the_oldest_beyond_its_limit(run):
-    output = run(changed("offline_queue.py", ("LIMIT = 500", "LIMIT = 3")))
+def test_queue_drops_the_oldest_beyond_its_limit(run):
+    output = run(changed("queue.py", ("LIMIT = 500", "LIMIT = 3")))
     assert [int(n) for _, n in _got(output)] == [2, 3, 4, 5, 8, 9, 10, 11]
+    assert re.findall(r"^dropped (\d+)$", output, re.M) == ["0", "1", "6", "7"]
+
+
+FULL = """
+class Full:
+    def __init__(self, waiting, room):
+        self.waiting = waiting
+        self.room = room
+
+    def put(self, document):
+        if self.waiting > self.room:
+            raise DBFull("full")
+        return "k"
+
+    def pop_first(self):
+        self.waiting -= 1
+        return ("k", 1) if self.waiting >= 0 else None
+
+db = Full(5, 2)
+print(put(db, 1), db.waiting)
+try:
+    put(Full(3, -9), 1)
+except DBFull as e:
+    print(e)
+"""
+
+
+def test_queue_drops_the_oldest_where_the_flash_is_full(run):
+    assert run(changed("queue.py", ("asyncio.run(main())\n", FULL))) == "k 2\nfull\n"
 
 
 # Alarms
@@ -192,7 +223,7 @@ def test_alarms_come_and_go_with_the_readings(run, board):
     ]
 
 
-# Web page
+# Gateway
 
 
 def _get(url):
@@ -203,14 +234,14 @@ def _get(url):
         return e.code, e.read().decode()
 
 
-def test_web_page_shows_readings_until_ctrl_c(tmp_path):
+def test_gateway_shows_readings_until_ctrl_c(tmp_path):
     with lock():
         (microdot,) = fetch.fetch("microdot")
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    path = tmp_path / "web_page.py"
-    path.write_text(changed("web_page.py", ('("kitchen", 21)', '("<b>&kitchen", 21)'), ("INTERVAL = 1 ", "INTERVAL = 0.05 ")))
+    path = tmp_path / "gateway.py"
+    path.write_text(changed("gateway.py", ('("kitchen", 21)', '("<b>&kitchen", 21)'), ("INTERVAL = 1 ", "INTERVAL = 0.05 ")))
     env = {"MICROPYPATH": ".frozen:%s" % microdot}
     server = subprocess.Popen(
         [PROGRAMS["unix"], path, str(port)], env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -227,7 +258,7 @@ def test_web_page_shows_readings_until_ctrl_c(tmp_path):
             if page.count("<tr><td>") == 20:
                 break
             time.sleep(0.1)
-        assert status == 200 and page.count("<tr><td>") == 20 and page.endswith("</table>\n")
+        assert status == 200 and page.count("<tr><td>") == 20 and page.endswith("</tr>\n")
         numbers = [int(n) for n in re.findall(r"<tr><td>(\d+)", page)]
         assert numbers == sorted(numbers, reverse=True) and numbers[0] == numbers[-1] + 9
         assert "<td>&lt;b>&amp;kitchen<td>21</tr>" in page and "<b>" not in page
@@ -235,13 +266,22 @@ def test_web_page_shows_readings_until_ctrl_c(tmp_path):
         assert status == 200 and json.loads(text)
         assert {(d["room"], d["temp"] >= 22) for d in json.loads(text)} == {("attic", True)}
         assert {d["room"] for d in json.loads(_get(address + "readings")[1])} == {"attic", "<b>&kitchen"}
+        newest = [d["_id"] for d in json.loads(_get(address + "readings")[1])]
+        assert newest == sorted(newest, reverse=True) and len(newest) >= 20
+        with urllib.request.urlopen(address + "readings.csv", timeout=20) as answer:
+            assert answer.headers["Content-Type"].startswith("text/csv")
+            rows = list(csv.DictReader(io.StringIO(answer.read().decode(), newline="")))
+        assert len(rows) >= 20 and list(rows[0]) == ["_id", "n", "room", "temp"]
+        assert {row["room"] for row in rows} == {"attic", "<b>&kitchen"} and set(newest) & {row["_id"] for row in rows}
         for bad in ("abc", "nan"):
             status, text = _get(address + "readings?min=" + bad)
             assert status == 400 and json.loads(text)["error"]
         second = subprocess.run([*server.args[:2], str(port)], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert "port %d: [Errno 98] EADDRINUSE" % port in second.stdout and second.stderr == ""
         server.send_signal(signal.SIGINT)
-        assert re.fullmatch(r"stopped, \d+ readings\n", server.communicate(timeout=30)[0])
+        output = server.communicate(timeout=30)[0].splitlines()
+        assert re.fullmatch(r"stopped, \d+ readings", output.pop())
+        assert output and output == (["the attic is hot", "over"] * len(output))[: len(output)]
         assert server.returncode == 0
     finally:
         server.kill()

@@ -266,7 +266,7 @@ def test_first_session_of_start_md_on_the_pico_image(run):
 
 
 def test_storage_of_start_md(run):
-    (program,) = [block for block in _blocks("start.md", "python") if ">>>" not in block and "TYPE_CHECKING" not in block]
+    (program,) = [block for block in _blocks("start.md", "python") if "region = MicroTetherDB" in block]
     assert run(program) == "{'n': 1}\n"
 
 

@@ -83,8 +83,9 @@ def test_programs_of_the_pages_on_time_and_threads(run):
 
     clock, again = blocks("time.md")
     assert clock.startswith("import ntptime")
-    assert run(again) == "True\nNone\nTrue\n"
-    averages, loop = blocks("threads.md")
+    assert run(again) == "True\nNone\n1 0\nTrue\n"
+    averages, waiting, loop = blocks("threads.md")
+    assert run(waiting) == "('out/1', {'n': 1})\n"
     assert run(averages) == "2.0\n7.0\n12.0\n17.0\n"
     assert run(loop + "with MicroTetherDB('app.db', in_memory=False) as db:\n    print(db['started'])\n") == "True\n"
     # Ctrl-C in it closes the database
@@ -92,6 +93,17 @@ def test_programs_of_the_pages_on_time_and_threads(run):
     lines = stopped[stopped.index("with ") :].splitlines()
     text = stopped[: stopped.index("with ")] + "try:\n    " + "\n    ".join(lines) + "\nexcept KeyboardInterrupt:\n    pass\n"
     assert run(text + "with MicroTetherDB('app.db', in_memory=False) as db:\n    print(db['started'])\n") == "True\n"
+
+
+def test_programs_of_the_first_steps(run):
+    text = (ROOT / "docs" / "start.md").read_text()
+    jobs, dumped = (
+        re.search(r"^#+ %s\n.*?^```python\n(.*?)^```" % title, text, re.M | re.S)[1] for title in ("Common jobs", "Give data away")
+    )
+    keys = re.findall(r"'_id': 'day1/(\d\d)'", output := run(jobs))
+    assert output.startswith("[23, 22, 21]\n") and keys == ["19", "15"] and output.endswith("hello\nthere\n20 2\nTrue\n"), output
+    csv, line = run(dumped).split("\n", 1)
+    assert csv == "['_id,temp,room', 'a,20.5,hall', 'b,30,']" and line.startswith('{"_id":"a","data":{'), (csv, line)
 
 
 def test_the_program_of_the_page_on_mongodb(run):

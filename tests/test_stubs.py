@@ -82,10 +82,16 @@ def test_the_stubs_have_the_names_of_the_image_and_no_others(image):
 
 
 def test_the_stubs_have_the_methods_of_the_image_and_no_others(image):
-    for classes, name in ((CLASSES, "MicroTetherDB"), (CLASSES, "Cursor"), (CLASSES, "Defaults"), (OTA_CLASSES, "Updater")):
+    for classes, name in (
+        (CLASSES, "MicroTetherDB"),
+        (CLASSES, "Cursor"),
+        (CLASSES, "Chunks"),
+        (CLASSES, "Defaults"),
+        (OTA_CLASSES, "Updater"),
+    ):
         special = {n for n in body(image, name) if n.startswith("__")} - {"__getattr__", "__repr__"}
-        if name == "Cursor":
-            special.discard("__init__")  # `find` makes them
+        if name in ("Cursor", "Chunks"):
+            special.discard("__init__")  # `find` and `dump_chunks` make them
         assert set(classes[name]) == set(image["methods"][name]) | special, name
 
 
@@ -108,7 +114,9 @@ def test_the_arguments_and_defaults_of_methods_are_those_of_the_code(image):
         for f in overloads:
             order = [n for n, _ in apidoc.parameters(f)]
             assert order == [n for n, _ in given if n in order], name
-            assert isinstance(f, ast.AsyncFunctionDef) == (name != plain or name in ("__aenter__", "__aexit__", "__anext__")), name
+            assert isinstance(f, ast.AsyncFunctionDef) == (name != plain or name in ("changed", "__aenter__", "__aexit__", "__anext__")), (
+                name
+            )
             assert {(n, d) for n, d in apidoc.parameters(f) if d} <= set(given), name
         assert arguments(overloads) == {n for n, _ in given}, name
         if len(overloads) == 1:
@@ -133,7 +141,7 @@ def test_put_has_the_arguments_of_the_image(image):
 
 
 def test_functions_and_the_other_classes_have_the_arguments_and_defaults_of_the_code(image):
-    for classes, name in ((CLASSES, "Cursor"), (CLASSES, "Defaults"), (OTA_CLASSES, "Updater")):
+    for classes, name in ((CLASSES, "Cursor"), (CLASSES, "Chunks"), (CLASSES, "Defaults"), (OTA_CLASSES, "Updater")):
         found = body(image, name)
         for method, overloads in classes[name].items():
             assert [apidoc.parameters(f) for f in overloads] == [apidoc.parameters(found[method])], method
@@ -150,7 +158,7 @@ def test_functions_and_the_other_classes_have_the_arguments_and_defaults_of_the_
 def test_the_image_takes_every_call_that_the_stubs_allow_and_refuses_others(run):
     forms = []
     for name, overloads in STUB.items():
-        if not name.startswith("__") and name != "close":
+        if not name.startswith("__") and name not in ("close", "remove", "changed"):
             for f in overloads:
                 only = {a.arg for a in f.args.kwonlyargs}
                 forms.append((name, [(n, d, n in only) for n, d in apidoc.parameters(f)]))
@@ -198,7 +206,7 @@ def test_the_sample_program_runs_on_the_image(run):
 def test_the_sample_program_uses_everything():
     used = {n.attr for n in ast.walk(ast.parse((TYPED / "program.py").read_text())) if isinstance(n, ast.Attribute)}
     used |= {n.name for n in ast.walk(ast.parse((TYPED / "program.py").read_text())) if isinstance(n, ast.alias)}
-    for names in (CLASSES["MicroTetherDB"], CLASSES["Cursor"], CLASSES["Defaults"], OTA_CLASSES["Updater"]):
+    for names in (CLASSES["MicroTetherDB"], CLASSES["Cursor"], CLASSES["Chunks"], CLASSES["Defaults"], OTA_CLASSES["Updater"]):
         assert {n for n in names if n[0] != "_"} <= used
     for names in (NAMES, OTA_NAMES):
         assert {n for n, node in names.items() if not only_for_types(node)} <= used

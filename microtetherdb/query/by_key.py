@@ -61,6 +61,22 @@ def condition(f, name, x, conjunct):
     return of_key
 
 
+def either(f, branches):
+    """Note the keys of an `$or` that every match fulfils, if each of its branches names some: they are looked up."""
+    found = []
+    for q in branches:
+        x = q.get("_id")
+        if isinstance(x, dict):
+            x = x.get("$in", (x.get("$eq"),))
+        else:
+            x = (x,)
+        for key in x:
+            if type(key) is not str:
+                return
+        found.extend(x)
+    f.keys.sargs.append(("_id", "$in", found))
+
+
 def one(db, q, keys, skip, limit):
     """Return what `query` does for `{"_id": key}`, at little more than the cost of `get`; None for any other query."""
     key = q["_id"]

@@ -11,6 +11,13 @@ from ..records import keys as _keys
 from .run import Query, check_flag, too_deep
 
 
+def blind(q):
+    """Return a `Query` of which what matches is wanted and not the documents."""
+    q = Query(q)
+    q.filter.blind = True
+    return q
+
+
 class Cursor:
     """What `find` returns: gives documents, or with `keys=True` (key, document), one at a time.
 
@@ -79,10 +86,13 @@ class Cursor:
             self._matches.close()
 
 
-def find(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
-    """Return a `Cursor` over the matches."""
+def find(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None, key_field=None):
+    """Return a `Cursor` over the matches. `key_field`: see `query`."""
     check_flag(keys, "keys")
-    return Cursor(db, Query(q, sort, skip, limit, fields), keys)
+    query = Query(q, sort, skip, limit, fields)
+    if key_field is not None:
+        module("query.projection").add_key(query, key_field)
+    return Cursor(db, query, keys)
 
 
 async def query_async(db, *args, **kw):
@@ -94,4 +104,4 @@ async def query_async(db, *args, **kw):
 
 async def count_async(db, q=None):
     """As `count`, sharing the event loop."""
-    return await module("steps").each(Cursor(db, Query(q, fields=())), lambda _: 1)
+    return await module("steps").each(Cursor(db, blind(q)), lambda _: 1)

@@ -33,6 +33,8 @@ class Filter:
     (or not wholly) in `sargs`. `ordered`: a comparison depends on the order of fields, so that documents are to
     be parsed with `ordered_json.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
     `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
+    `blind`: what matches is wanted and not the documents, which are None where they need not be parsed to tell. Set after the
+    compilation, for one query only.
     `of_records`: `_id` is the record's key, not a field. `keys`: what it says about keys (`by_key.Keys`), None for nothing; then
     `key` is to be set to the stored key of the record before each test.
     Raises `QueryError` naming the operator for what is not a valid filter. Bounds its size and depth.
@@ -40,7 +42,7 @@ class Filter:
 
     ordered = False
     only_tags = True
-    asks_tags = False
+    asks_tags = blind = False
     of_records = True
     keys = key = None
     rest = 0
@@ -176,6 +178,8 @@ class Filter:
             for q in x:
                 some.append(conjunction(self.tests(q, root, False)))
             out.append(any_of(some, op == "$or"))
+            if conjunct and root and op == "$or" and self.keys is not None:
+                module("query.by_key").either(self, x)
         self.up(saved)
 
 

@@ -55,10 +55,19 @@ def compile(fields, q=None):
     return lambda doc, key=None: show(doc, tree)
 
 
-def _with_key(doc, key):
+def _with_key(doc, key, name="_id"):
     if isinstance(doc, dict):
-        doc["_id"] = keys.shown(key)
+        doc[name] = keys.shown(key)
     return doc
+
+
+def add_key(query, name):
+    """Have a `Query` put the key into the field `name` of its documents; raises `QueryError`."""
+    if not isinstance(name, str) or not name or name[0] == "$" or "." in name:
+        raise QueryError("key_field: name of a field, not %r" % (name,))
+    project = query.project
+    query.shows_key = True
+    query.project = lambda doc, key: _with_key(project(doc, key) if project else doc, key, name)
 
 
 def _only(value, tree):

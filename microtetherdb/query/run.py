@@ -105,14 +105,19 @@ def check_flag(value, name):
         raise TypeError("%s: bool, not %s" % (name, type(value).__name__))
 
 
-def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None):
-    """Return the list of matching documents, with `keys=True` of (key, document)."""
+def query(db, q=None, keys=False, sort=None, skip=0, limit=0, fields=None, key_field=None):
+    """Return the list of matching documents, with `keys=True` of (key, document).
+
+    `key_field`: name of a field, "_id" for example, under which each document carries its key.
+    """
     check_flag(keys, "keys")
-    if sort is fields is None and q.__class__ is dict and "_id" in q:
+    if sort is fields is key_field is None and q.__class__ is dict and "_id" in q:
         found = module("query.by_key").one(db, q, keys, skip, limit)
         if found is not None:
             return found
     compiled = Query(q, sort, skip, limit, fields)
+    if key_field is not None:
+        module("query.projection").add_key(compiled, key_field)
     try:
         with hold(db):
             db._queries += 1
@@ -142,6 +147,7 @@ def _documents(db, compiled, keys):
 def count(db, q=None):
     """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
     compiled = Query(q)
+    compiled.filter.blind = True
     try:
         with hold(db):
             db._queries += 1

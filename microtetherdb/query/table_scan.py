@@ -15,6 +15,8 @@ def acceptor(db, f, exact=False):
     """Return `g(raw)`: the document of a record that matches, or NO. `exact`: it is known to match, if it has not expired."""
     test = f.test
     fields = f.fields and not exact
+    if f.blind and not fields:
+        return lambda raw: NO if raw[0] < 8 and record.expired(raw, db._clock) else None
     if f.ordered:
         in_order = module("query.ordered_json").loads
 

@@ -146,7 +146,7 @@ class LogStore(Store):
             return self.put(key, value)
         self.log.step()
         if self.mirror is not None:
-            self.mirror.changed(((key, value),))
+            module("storage.mirrors").tell(self.mirror, key, value)
 
     def _room(self, need):
         log = self.log
@@ -197,7 +197,7 @@ class LogStore(Store):
             return self.apply(changes)
         self.log.step()
         if self.mirror is not None:
-            self.mirror.changed(changes)
+            module("storage.mirrors").tell(self.mirror, changes, None)
 
     def delete(self, key):
         """Remove one key (str or bytes); returns 0 or 1."""
@@ -221,7 +221,7 @@ class LogStore(Store):
             return self.delete(key)
         self.log.step()
         if self.mirror is not None:
-            self.mirror.changed(((key, None),))
+            module("storage.mirrors").tell(self.mirror, key, None)
         return 1
 
     # Durability

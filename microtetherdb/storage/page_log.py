@@ -34,8 +34,8 @@ _WHENCE = 8 if sys.maxsize > 1 << 31 or sys.platform in ("linux", "darwin") else
 _SEEK = {"at": uctypes.UINT32 | 0, "whence": uctypes.UINT8 | _WHENCE}
 
 
-def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, **options):
-    """Open the log in a file (path) or on a block device with the extended protocol.
+def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, read_only=False, **options):
+    """Open the log in a file (path) or on a block device with the extended protocol. `read_only`: recovery changes nothing there.
 
     `pagesize`: bytes, for a new log; an existing one keeps its own. `retry_delay`: seconds.
     `options`: of the medium. Raises `DBCorrupt`, `DBFull`, OSError.
@@ -46,6 +46,8 @@ def open(target, pagesize=512, *, create=True, max_retries=3, retry_delay=0.1, *
         Medium = module("storage.region_medium").RegionMedium
     medium = Medium(target, pagesize, create, max_retries, retry_delay, **options)
     try:
+        if read_only:
+            module("storage.read_only").guard(medium)
         log = PageLog(medium)
         module("storage.recovery").recover(log)
     except BaseException:

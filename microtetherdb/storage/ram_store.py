@@ -152,7 +152,7 @@ class RamStore(Store):
         except BaseException as e:
             return self._put_again(key, value, e)
         if self.mirror is not None:
-            self.mirror.changed(((key, value),))
+            module("storage.mirrors").tell(self.mirror, key, value)
 
     def _put_again(self, key, value, error):
         if self._tree is not None:  # a new error, not an old one that is to be recovered from
@@ -204,7 +204,7 @@ class RamStore(Store):
             self._failed(e)
         self._mend(tree)
         if self.mirror is not None:
-            self.mirror.changed(zip(keys, values))
+            module("storage.mirrors").tell(self.mirror, keys, values)
 
     def _failed(self, error):
         # Take back what was done, at once if that can be.
@@ -249,7 +249,7 @@ class RamStore(Store):
             self._break()
             raise
         if self.mirror is not None:
-            self.mirror.changed(((key, None),))
+            module("storage.mirrors").tell(self.mirror, key, None)
         return 1
 
     def _delete_again(self, key):
@@ -266,7 +266,7 @@ class RamStore(Store):
             self._break()
             self._reraise(e)
         if self.mirror is not None:
-            self.mirror.changed(((key, None),))
+            module("storage.mirrors").tell(self.mirror, key, None)
         return 1
 
     # Quota: estimated upwards on each put, counted when the estimate reaches it.

@@ -59,7 +59,7 @@ class Store:
         self.bad = bad
         self._scan = None
         self.changed = 0  # how often something was
-        self.mirror = None  # of a running backup: its `changed` is called with each change list
+        self.mirror = None  # what is told of each change list, see mirrors.py
         self.on_full = None  # called to remove expired records; returns how many it removed
         self._tree = None
         # A change that breaks off (Ctrl-C, no RAM for a page of a split, a page that cannot be written) leaves the store

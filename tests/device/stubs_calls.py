@@ -13,6 +13,7 @@ VALUES = {
     "items": [("k", {"a": 3}), ("m", {"a": 4})], "ttls": [60, None], "start": "k", "end": "l", "prefix": "k",
     "sort": "-a", "skip": 1, "limit": 1, "fields": ["a"], "path": "a", "purge": True,
     "keys": True, "reverse": True, "delete_batch keys": ["k"], "backup path": "copy.db",
+    "durable": True, "puts": [("k", {"a": 3}), ("m", {"a": 4})], "deletes": ["l"], "format": "jsonl", "write ttls": 60, "size": 9, "key_field": "_id",
     "name": "c", "unique": True, "array_filters": [], "create_index path": "b",
     "pipeline": [{"$match": {"a": 1}}], "max_groups": 5,
 }  # fmt: skip

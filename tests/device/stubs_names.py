@@ -31,6 +31,7 @@ def bases(thing):
 
 db = microtetherdb.MicroTetherDB()
 cursor = db.find()
+chunks = db.dump_chunks()
 db.put({}, ttl=None, tags=None)  # loads the module that knows the arguments of put()
 where = {}
 for module, names in constant("_WHERE"):
@@ -44,6 +45,7 @@ out = {
     "home": {
         "MicroTetherDB": home(type(db), "MicroTetherDB"),
         "Cursor": home(type(cursor), "Cursor"),
+        "Chunks": home(type(chunks), "Chunks"),
         "Defaults": home(type(microtetherdb.defaults), "Defaults"),
         "preload": home(microtetherdb.preload, "preload"),
         "on_warning": home(microtetherdb.on_warning, "on_warning"),
@@ -53,7 +55,7 @@ out = {
         "Source": home(constant("Source"), "Source"),
     },
     "defaults": [(n, repr(microtetherdb.defaults[n])) for n in microtetherdb.defaults],
-    "methods": {"MicroTetherDB": public(db), "Cursor": public(cursor), "Defaults": public(microtetherdb.defaults), "Updater": public(ota.Updater)},
+    "methods": {"MicroTetherDB": public(db), "Cursor": public(cursor), "Chunks": public(chunks), "Defaults": public(microtetherdb.defaults), "Updater": public(ota.Updater)},
     "bases": [bases(microtetherdb), bases(ota)],
     "names": [public(microtetherdb), public(ota)],
 }  # fmt: skip

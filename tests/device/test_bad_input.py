@@ -1,8 +1,9 @@
 # boards: unix unix32
 # heap: 2M
 # SPEC sections 2, 3, 4, 8: every argument of every public call refuses what it cannot take, by name, and nothing is changed.
+import asyncio
 import os
-from microtetherdb import MicroTetherDB, QueryError
+from microtetherdb import KEEP, MicroTetherDB, QueryError
 
 NAN = float("nan")
 INF = float("inf")
@@ -63,6 +64,11 @@ DOLLARS = [(Q, v) for v in ("$a", "a.$b", "a.$", "$.a")]
 BAD_SORT += DOLLARS + [(Q, ["n", "a.$b"]), (Q, {"a.$b": 1})]
 BAD_FIELDS += DOLLARS
 NOT_STREAM = [(T, v) for v in (None, 5, "path.txt", b"x", [], {}, Thing())]
+
+
+class Null:
+    write = len
+
 
 DOC = {"n": 1}
 # (what, argument's name, call of (database, bad value), bad values)
@@ -161,6 +167,53 @@ TABLE = [
     ("backup", "path", lambda db, v: db.backup(v), NOT_STR + [(V, ""), (V, "flash:"), (V, "bad.db"), (T, None)]),
     ("dump", "stream", lambda db, v: db.dump(v), NOT_STREAM),
     ("load", "stream", lambda db, v: db.load(v), NOT_STREAM),
+    ("dump(q=)", "", lambda db, v: db.dump(Null, v), BAD_FILTER),
+    ("dump(fields=)", "fields", lambda db, v: db.dump(Null, None, v), BAD_FIELDS),
+    ("dump(fields=), csv", "fields", lambda db, v: db.dump(Null, None, v, "csv"), BAD_FIELDS + [(V, v) for v in (None, [], {"a": 1}, ())]),
+    ("dump(format=)", "format", lambda db, v: db.dump(Null, format=v), [(V, v) for v in (None, 5, "", "JSONL", b"csv", ["csv"])]),
+    ("dump_chunks(q=)", "", lambda db, v: db.dump_chunks(v), BAD_FILTER),
+    ("dump_chunks(fields=)", "fields", lambda db, v: db.dump_chunks(fields=v), BAD_FIELDS),
+    ("dump_chunks(format=)", "format", lambda db, v: db.dump_chunks(format=v), [(V, v) for v in (None, 5, "", "xml")]),
+    ("dump_chunks(size=)", "size", lambda db, v: db.dump_chunks(size=v), BAD_WHOLE + [(E, None), (V, 0)]),
+    ("put(durable=)", "durable", lambda db, v: db.put("a", DOC, durable=v), BAD_FLAG),
+    ("put(ttl=KEEP)", "data", lambda db, v: db.put("a", v, ttl=KEEP), BAD_DATA),
+    ("put(, KEEP)", "data", lambda db, v: db.put("z", v, KEEP), BAD_DATA),
+    ("put(ttl=KEEP, tags=)", "tags", lambda db, v: db.put("b", DOC, ttl=KEEP, tags=v), BAD_TAGS[:-1]),
+    ("put(key, ttl=KEEP)", "key", lambda db, v: db.put(key=v, data=DOC, ttl=KEEP), BAD_KEY),
+    ("replace(key, )", "key", lambda db, v: db.replace(v, DOC), BAD_KEY + [(T, None)]),
+    ("replace(, data)", "data", lambda db, v: db.replace("b", v), BAD_DATA),
+    ("replace(none, data)", "data", lambda db, v: db.replace("none", v), BAD_DATA),
+    ("write(puts)", "puts", lambda db, v: db.write(v, ["a"]), [(T, v) for v in (None, 5, "x", b"x", {"a": 1}, {1}, True, Thing())]),
+    ("write([.. bad])", "puts[1]", lambda db, v: db.write([DOC, v, DOC], ["a"]), BAD_DATA),
+    ("write([(bad key)])", "puts[1]", lambda db, v: db.write([DOC, (v, DOC)]), [i for i in BAD_KEY if isinstance(i[1], str)]),
+    (
+        "write(, deletes)",
+        "deletes",
+        lambda db, v: db.write([DOC], v),
+        [(T, v) for v in (None, 5, "a", b"a", bytearray(b"a"), True, 1.5, Thing())],
+    ),
+    ("write(, [bad])", "deletes[1]", lambda db, v: db.write([DOC], ["a", v]), BAD_KEY + [(T, None)]),
+    ("write, both", "puts[1]", lambda db, v: db.write([DOC, (v, DOC)], ["b", v]), [(V, v) for v in ("a", "\x01a", "none", "ä")]),
+    ("write(ttls)", "ttls", lambda db, v: db.write([DOC, DOC], ["a"], v), [i for i in BAD_TTL if not isinstance(i[1], (list, tuple))]),
+    ("write(tags)", "tags", lambda db, v: db.write([DOC, DOC], ["a"], None, v), [(E, v) for _, v in BAD_TAGS[:-1]]),
+    ("write(durable=)", "durable", lambda db, v: db.write([DOC], ["a"], durable=v), BAD_FLAG),
+    ("pop_first(prefix=)", "prefix", lambda db, v: db.pop_first(prefix=v), BAD_BOUND),
+    ("pop_first(tags=)", "tags", lambda db, v: db.pop_first(tags=v), BAD_TAGS[:-2]),
+    (
+        "query(key_field=)",
+        "key_field",
+        lambda db, v: db.query({}, key_field=v),
+        [(Q, v) for _, v in NOT_STR] + [(Q, v) for v in ("", "a.b", "$a")],
+    ),
+    ("find(key_field=)", "key_field", lambda db, v: db.find({}, key_field=v), [(Q, v) for _, v in NOT_STR]),
+    ("changed(prefix=)", "prefix", lambda db, v: asyncio.run(db.changed(prefix=v)), BAD_BOUND),
+    ("changed(since=)", "since", lambda db, v: asyncio.run(db.changed(since=v)), [(T, v) for v in (1.5, "5", [], True, Thing())]),
+    (
+        "remove",
+        "filename",
+        lambda db, v: MicroTetherDB.remove(v),
+        NOT_STR + [(T, None), (V, ""), (V, "flash:"), (V, "x.db.new"), (V, "x.db.part")],
+    ),
 ]
 BAD_NUMBER = [(T, v) for v in ("5", b"5", None, [], {}, True, Thing())] + [(V, v) for v in (-1, NAN, INF, -INF, 1 << 40, 1e30)]
 CONSTRUCTOR = {
@@ -176,6 +229,10 @@ CONSTRUCTOR = {
     "btree_cachesize": BAD_NUMBER[:-5] + [(T, 32.5), (T, NAN), (V, 1 << 40)],
     "btree_pagesize": BAD_NUMBER[:-5] + [(V, v) for v in (0, 500, 511, 513, 256, 8192, 1 << 40)] + [(T, 512.0), (T, NAN)],
     "event_loop": [(T, v) for v in (5, "loop", True, [], {}, Thing(), b"x")],
+    "create": BAD_FLAG,
+    "read_only": BAD_FLAG,
+    "on_drop": [(T, v) for v in (5, "x", b"x", True, [], {}, Thing())],
+    "max_records": [(T, v) for v in ("5", b"5", [], {}, True, Thing(), 1.5)] + [(V, v) for v in (0, -1, 1 << 40)],
     "flush_threshold": [(T, v) for v in ("5", b"5", [], {}, True, Thing(), 1.5)] + [(V, v) for v in (0, -1, 1001, 1 << 40)],
 }
 
@@ -256,7 +313,7 @@ for name, bad in CONSTRUCTOR.items():
         assert "bad.db" not in os.listdir("."), (name, short(value))
 attempt("MicroTetherDB", "wrong", lambda v: MicroTetherDB(wrong=v), TypeError, 1)
 attempt("MicroTetherDB", "filename", lambda v: MicroTetherDB("a", filename=v), TypeError, "a")
-attempt("MicroTetherDB", "13", lambda v: MicroTetherDB(*v), TypeError, list(range(14)))
+attempt("MicroTetherDB", "17", lambda v: MicroTetherDB(*v), TypeError, list(range(18)))
 for line in failed:
     print(line)
 print(tried, "tried,", len(failed), "failed")

@@ -5,7 +5,7 @@ from faultlab import run
 from nightly import COARSER
 
 for again in (0, 1, 3):
-    step = 233 if again else 89
+    step = 293 if again else 113
     assert run("file", faults.interrupt, again, step) > 100 // COARSER
     assert run("file", faults.starve, again, step) > 100 // COARSER
 print("OK")

@@ -5,7 +5,7 @@ from faultlab import run
 from nightly import COARSER
 
 for again in (0, 1, 3):
-    step = 149 if again else 61
+    step = 193 if again else 79
     assert run("ram", faults.interrupt, again, step) > 100 // COARSER
     assert run("ram", faults.starve, again, step) > 100 // COARSER
 print("OK")

@@ -5,7 +5,7 @@ from faultlab import run
 from nightly import COARSER
 
 for again in (0, 1, 3):
-    step = 293 if again else 149
+    step = 379 if again else 193
     assert run("region", faults.interrupt, again, step) > 60 // COARSER
     assert run("region", faults.starve, again, step) > 60 // COARSER
 print("OK")

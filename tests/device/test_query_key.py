@@ -146,13 +146,76 @@ def plans(db):
     assert plan({"_id": {"$gte": "ab", "$lt": "b"}}) == ("key range", 1, 3, 3)
     assert plan({"_id": {"$regex": "^ab"}}) == ("key range", 1, 3, 3) and plan({"_id": {"$regex": "^ab.$"}}) == ("key range", 1, 3, 2)
     assert plan({"_id": {"$gt": "b", "$lt": "a"}}) == plan({"_id": {"$gt": 5}}) == ("key range", 0, 0, 0)
-    assert plan({"_id": {"$ne": "a"}}) == ("scan", None, n, n - 1) and plan({"$or": [{"_id": "a"}]}) == ("scan", None, n, 1)
+    assert plan({"_id": {"$ne": "a"}}) == ("scan", None, n, n - 1) and plan({"$nor": [{"_id": "a"}]}) == ("scan", None, n, n - 1)
+    # `$or`, each branch of which names keys
+    assert plan({"$or": [{"_id": "a"}]}) == ("key", 1, 1, 1) and plan({"$or": [{"_id": "a"}, {"_id": {"$in": ["b", "none"]}}]}) == (
+        "key",
+        3,
+        2,
+        2,
+    )
+    assert plan({"$and": [{"$or": [{"_id": "a"}, {"_id": {"$eq": "b"}}]}], "_id": {"$gt": "a"}}) == ("key", 1, 1, 1)
+    assert plan({"$or": [{"_id": "a", "no": 1}, {"_id": "b"}]}) == ("key", 2, 2, 1)
+    for other in (
+        {"n": 1},
+        {"_id": {"$gt": "b"}},
+        {"_id": 5},
+        {"_id": {"a": 1}},
+        {"_id": {"$in": ["b", 5]}},
+        {"_id": {"$in": [re.compile("b")]}},
+    ):
+        assert plan({"$or": [{"_id": "a"}, other]})[0] == "scan", other
+    assert plan({"$nor": [{"$or": [{"_id": "a"}]}]}) == ("scan", None, n, n - 1)
     assert db.explain({"_id": {"$gt": "a"}, "n": 77})["prefilter"] == [['"n":77', '"n":[']]
     e = db.explain({}, sort="-_id", limit=2)
     assert (e["plan"], e["sort"], e["examined"], e["returned"]) == ("scan", "key", 2, 2), e
     e = db.explain({"_id": {"$gte": "ab"}}, sort="_id", skip=1, limit=2)
     assert (e["plan"], e["sort"], e["examined"], e["returned"]) == ("key range", "key", 3, 2), e
     assert db.explain({"_id": "a"}, sort="n")["sort"] == "memory" and db.explain({"_id": "a"}, sort=["_id", "n"])["sort"] == "key"
+
+
+def unparsed():
+    # What is counted or deleted by keys alone is not parsed: with `{` gone, each record that is would raise.
+    db = MicroTetherDB()
+    for i in range(20):
+        db.put("k%02d" % i, {"n": i}, tags=["t"] if i % 2 else None)
+        db._store.put(b"k%02d" % i, b"!" + db._store.get(b"k%02d" % i)[1:])
+    db._store.put(b"gone", b"\1" + db._clock.stamp(0) + b"!")
+    for q, n in (
+        ({"_id": {"$gte": "k10"}}, 10), ({"_id": {"$in": ["k01", "k07", "no"]}}, 2), ({"_id": "k01"}, 1), ({}, 20), (None, 20),
+        ({"_id": {"$gt": "k01", "$lte": "k03"}}, 2), ({"_id": {"$lt": "h"}}, 0), ({"$and": [{"_id": {"$gte": "k18"}}]}, 2),
+    ):  # fmt: skip
+        assert db.count(q) == asyncio.run(db.count_async(q)) == n, q
+        raises(ValueError, "", db.query, q) if n else None
+    raises(ValueError, "", db.count, {"n": 5})
+    raises(ValueError, "", db.count, {"_id": {"$gte": "k18"}, "n": 19})
+    assert db.delete_many({"_id": {"$gte": "k18"}}) == 2 and asyncio.run(db.delete_many_async({"_id": {"$in": ["k01", "k03"]}})) == 2
+    assert db.count() == 16 and db.delete_many({}) == 16 and db.count() == 0
+    db.close()
+
+
+def key_fields():
+    db = MicroTetherDB()
+    for i in range(6):
+        db.put("k%d" % i, {"n": i, "_id": "old"}, tags=["t"])
+    db.put("v", 5)
+    db.create_index("n")
+    d = lambda i, name="_id", **more: dict({"n": i, "_id": "old", "_tags": ["t"]}, **dict(more, **{name: "k%d" % i}))
+    for ask in (db.query, lambda *a, **kw: list(db.find(*a, **kw)), lambda *a, **kw: asyncio.run(db.query_async(*a, **kw))):
+        assert (
+            ask({"_id": "k1"}, key_field="_id") == ask({"n": 1}, key_field="_id") == ask({"tags": "t", "n": 1}, key_field="_id") == [d(1)]
+        )
+        assert ask({"n": {"$gte": 4}}, key_field="key", sort="-n") == [d(5, "key"), d(4, "key")]
+        assert ask({"n": 2}, key_field="k", keys=True, limit=1) == [("k2", d(2, "k"))]
+        assert ask({"n": 2}, key_field="k", fields=["n"]) == [{"n": 2, "k": "k2"}] and ask({"n": 2}, key_field="n", fields={"_id": 0}) == [
+            {"n": "k2", "_tags": ["t"]}
+        ]
+        assert ask({}, key_field="_id", skip=5) == [d(5), 5] and ask({}, key_field="_id", sort="-_id", limit=2) == [5, d(5)]
+        for bad in (5, True, "", "a.b", "$a"):
+            raises(QueryError, "key_field", ask, {}, key_field=bad)
+            raises(QueryError, "key_field", ask, {"_id": "k1"}, key_field=bad)
+    assert db["k1"] == {"n": 1, "_id": "old", "_tags": ["t"]}
+    db.close()
 
 
 def planned_beside_indexes():
@@ -171,7 +234,7 @@ def planned_beside_indexes():
         ({"_id": {"$ne": "k007"}, "s": {"$lt": 150}}, "index"),
         ({"_id": {"$gt": "k100"}, "tags": "t3"}, "index"),
         ({"_id": "k007", "tags": "t3"}, "key"),
-        ({"$or": [{"_id": "k007"}, {"_id": "k027"}], "n": 7}, "index"),
+        ({"$or": [{"_id": "k007"}, {"_id": "k027"}], "n": 7}, "key"),
     ):
         e = db.explain(q)
         assert e["plan"] == wanted, (q, e)
@@ -446,6 +509,8 @@ for k in KEYS:
 operators(db)
 plans(db)
 planned_beside_indexes()
+unparsed()
+key_fields()
 planned, hits = at_random(db, turns)
 db.create_index("n")
 db.create_index("a.n")

@@ -9,7 +9,7 @@ from microtetherdb import MicroTetherDB
 from expect import raises
 
 METHODS = (
-    "close put put_batch get delete delete_batch keys values items update ttl expire cleanup flush stats check backup dump load query find count "
+    "close remove put put_batch write pop_first pop_first_async changed get delete delete_batch keys values items update replace ttl expire cleanup flush stats check backup dump dump_chunks load query find count "
     "delete_many update_many explain create_index drop_index indexes cleanup_async check_async backup_async dump_async load_async query_async "
     "count_async delete_many_async update_many_async create_index_async drop_index_async distinct distinct_async collection collections aggregate aggregate_async"
 ).split()

@@ -157,7 +157,7 @@ d = microtetherdb.defaults
 assert (
     d["filename"] == PATH and d.source("filename") == "TESTBOARD" and d["lock_timeout"] == 0.25 and d.source("ram_percentage") == "built in"
 )
-assert "TESTBOARD" in repr(d) and len(list(d)) == 13
+assert "TESTBOARD" in repr(d) and len(list(d)) == 17
 raises(KeyError, "nothing", lambda: d["nothing"])
 with MicroTetherDB() as db:
     assert not db._store.ram and db.stats()["flush_threshold"] == 3 and db._timeout == 0.25

@@ -6,14 +6,27 @@ import io
 import os
 
 import microtetherdb
-from microtetherdb import DBClosed, DBCorrupt, DBError, DBFull, DBLock, DuplicateKeyError, MicroTetherDB, QueryError, defaults, ota, preload
+from microtetherdb import (
+    KEEP,
+    DBClosed,
+    DBCorrupt,
+    DBError,
+    DBFull,
+    DBLock,
+    DuplicateKeyError,
+    MicroTetherDB,
+    QueryError,
+    defaults,
+    ota,
+    preload,
+)
 from microtetherdb.collection import DeleteMany, InsertOne, ReturnDocument, UpdateOne
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from microtetherdb import Cursor, Document, Explanation, Json, Report, Stats
+    from microtetherdb import Chunks, Cursor, Document, Explanation, Json, Report, Stats
     from microtetherdb.ota import Manifest, Status
 
 
@@ -30,7 +43,18 @@ def opening() -> None:
     db.put("k", [1, 2.5, None, True, "x", {"a": (1, 2)}])
     records: int = db.backup("y.db") + db.check()["records"]
     db.close()
-    print(records + 1, len(warnings))
+    removed: bool = MicroTetherDB.remove("y.db") and not MicroTetherDB.remove("none.db")
+    dropped: list[str] = []
+
+    def on_drop(key: str, document: "Document") -> None:
+        dropped.append(key.upper())
+
+    with MicroTetherDB("x.db", create=False, read_only=True) as db:
+        records += len(db)
+    with MicroTetherDB(max_records=1, on_drop=on_drop) as db:
+        db.put_batch([1])
+        db.put("b", 2)
+    print(records + 1, len(warnings), removed, dropped)
 
 
 class Derived(MicroTetherDB):
@@ -47,7 +71,21 @@ def records(db: MicroTetherDB, document: "Json") -> None:
     made = db.put(data=5, _id="five")
     keys: list[str] = db.put_batch([{"n": 1}, ("b", {"n": 2})], ttls=[1, None], tags=[["a"], None])
     keys = db.put_batch(({"n": 1}, {"n": 2}), 60, ("a", "b"))
-    n: int = db.update("k", {"$inc": {"n": 1}}) + db.update("k", '{"m": 5}') + db.delete("five") + db.delete_batch(keys) + len(db)
+    made = db.put("k", {"n": 1}, KEEP, durable=True)
+    made = db.put({"n": 1}, KEEP, None, "k", durable=False)
+    keys = db.write([("a", 5), {"n": 2}], keys[:1], ttls=60, tags=["a"], durable=True) + db.write(deletes=db.keys(prefix="none"))
+    first = db.pop_first() or db.pop_first(prefix="a", tags=("a",))
+    if first is not None:
+        made = first[0].upper()
+    n: int = (
+        db.replace("k", [1])
+        + db.replace("k", {"n": 3})
+        + db.update("k", {"$inc": {"n": 1}})
+        + db.update("k", '{"m": 5}')
+        + db.delete("five")
+        + db.delete_batch(keys)
+        + len(db)
+    )
     db["k"] = {"n": 2}
     found: Document = db["k"]
     found = db.get("k") or db.get("no", default=0)
@@ -66,7 +104,7 @@ def records(db: MicroTetherDB, document: "Json") -> None:
 
 
 def queries(db: MicroTetherDB) -> None:
-    documents: list[Document] = db.query({"n": {"$gt": 0}}, sort="-n", skip=1, limit=5, fields=["n"])
+    documents: list[Document] = db.query({"n": {"$gt": 0}}, key_field="_id", sort="-n", skip=1, limit=5, fields=["n"])
     documents = db.query('{"n": 1}', sort=[("n", 1), "m"], fields={"n": 1})
     documents = list(db.aggregate([{"$group": {"_id": "$n", "c": {"$sum": 1}}}, {"$sort": [("_id", 1)]}], max_groups=5))
     documents = list(db.aggregate('[{"$limit": 1}]'))
@@ -128,7 +166,11 @@ def monitoring(db: MicroTetherDB) -> None:
     if "quota" in stats and "ram_used" in stats:
         print(stats["quota"] - stats["ram_used"])
     text = io.StringIO()
-    n: int = db.dump(text)
+    n: int = db.dump(text) + db.dump(text, {"n": 1}, ["n"]) + db.dump(io.StringIO(), fields=["_id", "n"], format="csv")
+    chunks: Chunks = db.dump_chunks({"n": 1}, ["n"], "csv", 512)
+    for chunk in chunks:
+        print(chunk.upper())
+    chunks.close()
     text.seek(0)
     n += db.load(text) + db.delete(purge=True)
     print(n)
@@ -143,6 +185,16 @@ async def asynchronous() -> None:
         async for key, document in cursor:
             print(key.upper(), document)
         cursor.close()
+        async for chunk in db.dump_chunks(size=100):
+            print(chunk.upper())
+        waiting = asyncio.create_task(db.changed(prefix="b"))
+        await asyncio.sleep(0)
+        db.put("b", {"n": 5})
+        await db.dump_chunks().aclose()
+        number: int = await waiting
+        number = await db.changed(since=number - 1)
+        popped = await db.pop_first_async("b")
+        print(number, popped is not None and popped[0].upper())
         await db.create_index_async("n")
         documents: list[Document] = await db.query_async({"n": 1}, limit=1)
         documents = await db.aggregate_async([{"$count": "n"}])

@@ -90,6 +90,34 @@ CALLS = {
 }
 
 
+async def _pops(db):
+    while found := await db.pop_first_async("k"):
+        n = found[1]["n"]
+        await asyncio.sleep_ms(0)
+        if n == 7:
+            db.put("z" + found[0], {"n": 3}, tags=["tag"])
+
+
+async def _chunks(db):
+    n = 0
+    chunks = db.dump_chunks({"n": {"$gte": 0}}, ["_id", "n"], "csv", size=40)
+    try:
+        async for text in chunks:
+            n += len(text)
+            await asyncio.sleep_ms(0)
+    finally:
+        chunks.close()
+    return n
+
+
+async def _writes(db):
+    for i in range(8):
+        db.write([("k%02d" % (i * 9 % N), {"n": i}), ("w%d" % i, {"n": i, "m": [i]})], ["k%02d" % (i * 10 + 1), "t%d" % i], tags=["tag"])
+        await asyncio.sleep_ms(0)
+        db.pop_first(tags=["tag"])
+        db.replace("k%02d" % (i * 3), {"n": i})
+
+
 async def _puts(db):
     # Changes before and behind the place where another call is.
     for i in range(16):
@@ -122,7 +150,10 @@ async def _at_once(db, call):
     call(db)
 
 
+CALLS["pop"] = _pops
+CALLS["chunks"] = _chunks
 OTHERS = {
+    "writes": _writes,
     "puts": _puts,
     "purge": _purge,
     "steps": _steps,
@@ -250,7 +281,7 @@ async def cut(lab, name, how, stride=1, first=0):
         if how != "left":
             try:
                 await t
-                assert not going or how == "cancelled" or name == "load", where + ": it went on"
+                assert not going or how == "cancelled" or name in ("load", "chunks"), where + ": it went on"
             except (asyncio.CancelledError, DBClosed) as e:
                 assert isinstance(e, DBClosed) == (how == "closed"), where + ": %r" % e
         if how == "cancelled":

@@ -80,6 +80,25 @@ def workload(lab, target, rounds, **kw):
             lab.did(*((k, None) for k in gone))
             db.delete_batch(gone)
         elif kind < 9:
+            # One change of several kinds; the first of a queue.
+            puts = {"b%d" % rnd.getrandbits(5): dict(doc, n=j) for j in range(3)}
+            gone = [k for k in ("tag%d" % rnd.getrandbits(4), "b%d" % rnd.getrandbits(5), key) if k in db and k not in puts]
+            lab.did(*(list(puts.items()) + [(k, None) for k in gone]))
+            db.write(list(puts.items()), gone, durable=i % 5 == 0)
+            if i % 5 == 0:
+                lab.flushed()
+            else:
+                settled()
+            for what in ({"tags": ["a", "b1"]}, {"prefix": "b"}):
+                first = [k for k, d in db.items(prefix=what.get("prefix")) if "prefix" in what or "b1" in d.get("_tags", ())][:1]
+                lab.did(*((k, None) for k in first))
+                assert (db.pop_first(**what) or [None])[0] == (first or [None])[0]
+                settled()
+        elif kind < 10:
+            if key in db:
+                lab.did((key, doc))
+                db.replace(key, doc)
+        elif kind < 11:
             put(key, dict(doc, long="y" * 900))
         else:
             put(key, doc)

@@ -10,8 +10,9 @@ import sys
 
 import faults
 from flashsim import Flash
-from microtetherdb import DBError, MicroTetherDB
-from microtetherdb.storage import places
+from microtetherdb import KEEP, DBError, MicroTetherDB
+from microtetherdb.limit import Limit
+from microtetherdb.storage import mirrors, places
 from nightly import COARSER, NIGHTLY
 
 NAME = "faults.db"
@@ -86,7 +87,13 @@ def within(found, before, after):
 def sound(db, medium, before, after, many, where):
     """Whether the database is well after a fault; returns what it holds."""
     assert not db._lock.locked(), where + ": the lock is held"
-    assert db._store.mirror is None, where + ": a backup is going on"
+    limit = mirrors.of(db._store, "limit")
+    if limit is not None:
+        db._store.get(b"k")  # what broke off is taken back
+        assert limit.count() == sum(1 for _ in db._store.scan(b"\x01", None, 1)), where + ": counted wrongly"
+        mirrors.remove(db._store, limit)
+        del db._put_raw
+    assert not [m for m in db._store.mirror or () if m.what], where + ": a backup is going on"
     db.cleanup()  # Ctrl-C leaves what is left of an index for later
     for index in (db._indexes or {}).values():
         assert index.ready and not index.builders, "%s: the index on %s is being built" % (where, index.path)
@@ -131,12 +138,18 @@ def goes_on(db, found, where):
     return found
 
 
-def case(kind, call, arm, stride=1, first=1, many=False, again=0):
-    """Do `call(db)` once for each fault; returns how many there were."""
+def limited(db):
+    """As opened with `max_records`, as many as there are."""
+    Limit(db, len(db), None)
+
+
+def case(kind, call, arm, stride=1, first=1, many=False, again=0, setup=lambda db: None, flushes=False):
+    """Do `call(db)` once for each fault, after `setup(db)`; returns how many there were. `flushes`: what it raises may be from its flush."""
     medium = Medium(kind)
     db = medium.fresh()
     fill(db)
     before = content(db)
+    setup(db)
     call(db, medium)  # loads what it needs
     after = content(db)
     db.close()
@@ -145,6 +158,7 @@ def case(kind, call, arm, stride=1, first=1, many=False, again=0):
     while True:
         db = medium.fresh()
         fill(db)
+        setup(db)
         if kind == "ram":
             gc.collect()
         where = "%s, fault %d" % (kind, n)
@@ -173,7 +187,7 @@ def case(kind, call, arm, stride=1, first=1, many=False, again=0):
             where += " (%r)" % fault
             assert not isinstance(fault, OSError) or fault.args[0] != 12, where + ": errno 12 instead of DBFull"
             found = sound(db, medium, before, after, many, where)
-            assert many or not isinstance(fault, MemoryError) or found == before, where + ": the call was done all the same"
+            assert many or flushes or not isinstance(fault, MemoryError) or found == before, where + ": the call was done all the same"
             found = goes_on(db, found, where)
             db.close()
             db.close()
@@ -191,6 +205,10 @@ def case(kind, call, arm, stride=1, first=1, many=False, again=0):
         n += stride
 
 
+class Null:
+    write = len
+
+
 CALLS = {
     "put": lambda db, m: db.put("new", {"n": 5, "text": "y" * 40}),
     "put over": lambda db, m: db.put("k03", {"n": 5}),
@@ -201,6 +219,15 @@ CALLS = {
     "put_batch": lambda db, m: db.put_batch([("k%02d" % (i + 20), {"n": i, "tags": ["tag"]}) for i in range(8)], ttls=900),
     "put_batch, plain": lambda db, m: db.put_batch([("p%02d" % i, {"n": i}) for i in range(12)]),
     "put_batch, splits": lambda db, m: db.put_batch([("k10" + "long key " * 10 + "%02d" % i, {"n": i}) for i in range(30)]),
+    "write": lambda db, m: db.write([("k03", {"n": 5}), ("new", {"n": [1, 9]}), ("new2", {"n": 2})], ["k00", "t1", "none"], 900, ["tag"]),
+    "pop_first": lambda db, m: db.pop_first(),
+    "pop_first, tags": lambda db, m: db.pop_first("t", ["tag", "t2"]),
+    "put KEEP": lambda db, m: db.put("t2", {"n": 5}, ttl=KEEP),
+    "put durable": lambda db, m: db.put("k03", {"n": 5}, durable=True),
+    "replace": lambda db, m: db.replace("t1", {"n": 5}),
+    "put, limited": lambda db, m: db.put("u", {"n": 5}, tags=["tag"]),
+    "write, limited": lambda db, m: db.write([("u", {"n": 1}), ("v", {"n": 2}), ("k05", {"n": 3})], ["k01"]),
+    "dump": lambda db, m: db.dump(Null, {"n": {"$gte": 2}}, ["_id", "text"], "csv"),
     "delete_batch": lambda db, m: db.delete_batch(["k00", "k05", "t1", "none"]),
     "update": lambda db, m: db.update("t2", {"$push": {"n": 50}, "$set": {"deep.b": 4}}),
     "expire": lambda db, m: db.expire("t2", 5000),
@@ -234,7 +261,17 @@ def run(kind, arm, again=0, step=1, calls=CALLS):
     step = 1 if NIGHTLY else step * COARSER
     for i, name in enumerate(calls):
         try:
-            n += case(kind, calls[name], arm, step, 1 + i * COARSER % step, name in MANY, again)
+            n += case(
+                kind,
+                calls[name],
+                arm,
+                step,
+                1 + i * COARSER % step,
+                name in MANY,
+                again,
+                limited if "limited" in name else lambda db: None,
+                "durable" in name,
+            )
         except BaseException:
             print("IN", name)
             raise

@@ -103,7 +103,7 @@ def dumped(db):
 
 
 def counted(db):
-    db._counted = None
+    db._store.counted = 0, None
     return len(db)
 
 
