@@ -14,6 +14,7 @@ from ..errors import DBCorrupt, DBFull
 _PAGE = const(0x1000000)
 _DELTA = const(0x2000000)
 _TABLE = const(0x3000000)
+_PATCH = const(0x8000000)
 _KINDS = const(0x7F000000)
 _NUMBER = const(0xFFFFFF)
 _HEAD = const(12)
@@ -86,7 +87,7 @@ def _copy(log, budget, most=_COPIES, committed=False):
             if not good:
                 rescue(log, pos, limit)
                 size = limit - pos
-            elif word < _TABLE:
+            elif word < _TABLE or word >= _PATCH:
                 grown = log.grown
                 _copy_frame(log, pos, word, size)
                 copies += log.grown - grown
@@ -116,8 +117,8 @@ def _copy_frame(log, pos, word, size):
             head = unpack_from("<H", log._loaded, 6)[0]
             log.set(page, log.append(size - _HEAD, head, word))
             return
-    elif word & _KINDS == _DELTA or not _is_base(log, page, newest, pos):
-        return
+    elif word & _KINDS != _PAGE or not _needed(log, page, pos, pos + 1):
+        return  # a patch lies behind what it builds on, so that the page was written whole when that was copied
     _move(log, page)
 
 
@@ -128,10 +129,18 @@ def _move(log, page):
         log.set(page, 0)  # lost: reading it raises DBCorrupt from now on
 
 
-def _is_base(log, page, newest, pos):
-    log.medium.read(newest, log._in[:16])
-    crc, length, head, word, base = unpack_from("<IHHII", log._loaded)
-    return word == _DELTA | page and base == pos
+def _needed(log, page, start, end):
+    # Whether a frame of the page lies between two positions.
+    pos = log.table[page >> 7][page & 127]
+    for _ in range(8):
+        if start <= pos < end:
+            return True
+        log.medium.read(pos, log._in[:16])
+        word = log._words[2]
+        if not pos or word & _NUMBER != page or word & _KINDS not in (_DELTA, _PATCH):
+            break
+        pos = log._words[3]
+    return False
 
 
 def rewrite(log, page):
@@ -139,7 +148,7 @@ def rewrite(log, page):
     data = log.page_buffer()
     log.get(page, data)
     pos = log.table[page >> 7][page & 127]
-    gone = frames_size(log, pos)
+    gone = log.counted(page, pos)
     written = log.pages_written
     log.set(page, 0)  # nothing to be a delta of
     try:
@@ -151,24 +160,10 @@ def rewrite(log, page):
     log.live -= gone
 
 
-def frames_size(log, pos):
-    """Return the bytes of the frame at `pos` and of its base."""
-    word, size, good = log.load(pos)
-    if word & _KINDS == _DELTA:
-        size += log.load(unpack_from("<I", log._loaded, _HEAD)[0])[1]
-    return size
-
-
 def rescue(log, pos, limit):
     """A frame of the victim is damaged, and what follows cannot be walked: go by the table."""
     for page in range(log.pages):
-        newest = log.table[page >> 7][page & 127]
-        hit = pos <= newest < limit
-        if not hit:
-            log.medium.read(newest, log._in[:16])
-            crc, length, head, word, base = unpack_from("<IHHII", log._loaded)
-            hit = word == _DELTA | page and pos <= base < limit
-        if hit:
+        if _needed(log, page, pos, limit):
             _move(log, page)
 
 
@@ -186,7 +181,7 @@ def trim(log):
             return
         log.get(page, data)
         pos = log.table[page >> 7][page & 127]
-        gone = frames_size(log, pos)
+        gone = log.counted(page, pos)
         if gone > _HEAD + _PAGE_HEAD:
             frame = log._out
             frame[_HEAD : _HEAD + _PAGE_HEAD] = data[:_PAGE_HEAD]
