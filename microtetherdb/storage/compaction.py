@@ -10,6 +10,7 @@ from struct import unpack_from
 from micropython import const
 
 from ..errors import DBCorrupt, DBFull
+from .frames import gap
 
 _PAGE = const(0x1000000)
 _DELTA = const(0x2000000)
@@ -119,14 +120,39 @@ def _copy_frame(log, pos, word, size):
             return
     elif word & _KINDS != _PAGE or not _needed(log, page, pos, pos + 1):
         return  # a patch lies behind what it builds on, so that the page was written whole when that was copied
-    _move(log, page)
+    move(log, page)
 
 
-def _move(log, page):
+def move(log, page):
+    """Append a page as one whole frame. A page that is damaged is lost, and reading it raises `DBCorrupt` from then on."""
+    part(log, page)
+    gone = log.counted(page, log.table[page >> 7][page & 127])
     try:
-        rewrite(log, page)
+        image = _stored(log, page)
     except DBCorrupt:
-        log.set(page, 0)  # lost: reading it raises DBCorrupt from now on
+        log.set(page, 0)
+        return
+    log.put_whole(page, image, gap(page, image), gone)
+
+
+def _stored(log, page):
+    image = log._in[_HEAD : _HEAD + log.pagesize]
+    log.get(page, image)
+    return image
+
+
+def part(log, page):
+    """Write whole what builds on frames of `page` besides itself (see frames.py)."""
+    log.medium.read(log.table[page >> 7][page & 127], log._in[:16])
+    if log._words[2] != _PATCH | page:
+        return
+    try:
+        heirs = unpack_from("<I", _stored(log, page), _NEXT)
+    except DBCorrupt:
+        heirs = range(log.pages)
+    for heir in heirs:
+        if log.leans(heir, page):
+            move(log, heir)
 
 
 def _needed(log, page, start, end):
@@ -137,34 +163,17 @@ def _needed(log, page, start, end):
             return True
         log.medium.read(pos, log._in[:16])
         word = log._words[2]
-        if not pos or word & _NUMBER != page or word & _KINDS not in (_DELTA, _PATCH):
+        if not pos or word & _KINDS not in (_DELTA, _PATCH):
             break
         pos = log._words[3]
     return False
-
-
-def rewrite(log, page):
-    """Append a page as one whole frame."""
-    data = log.page_buffer()
-    log.get(page, data)
-    pos = log.table[page >> 7][page & 127]
-    gone = log.counted(page, pos)
-    written = log.pages_written
-    log.set(page, 0)  # nothing to be a delta of
-    try:
-        log.put(page, memoryview(data))
-    except BaseException:
-        log.set(page, pos)
-        raise
-    log.pages_written = written
-    log.live -= gone
 
 
 def rescue(log, pos, limit):
     """A frame of the victim is damaged, and what follows cannot be walked: go by the table."""
     for page in range(log.pages):
         if _needed(log, page, pos, limit):
-            _move(log, page)
+            move(log, page)
 
 
 def trim(log):
@@ -179,6 +188,7 @@ def trim(log):
     for _ in range(log.pages):
         if not 0 < page < log.pages:
             return
+        part(log, page)
         log.get(page, data)
         pos = log.table[page >> 7][page & 127]
         gone = log.counted(page, pos)

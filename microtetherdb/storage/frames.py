@@ -13,6 +13,7 @@ import uctypes
 from micropython import const
 
 from ..errors import DBCorrupt
+from ..loading import module
 
 try:
     from _mtdb_patch import build, differ, shape  # ports/patch
@@ -32,10 +33,11 @@ _HEAD = const(12)  # crc, length of what follows, length of the page's head, kin
 _BASED = const(16)  # the same, position of the frame that a DELTA or PATCH builds on
 _CHAIN = const(4)  # patches of a page, at most
 _ALONE = const(0xFFFFFF)  # behind all patches
+_NO = const(-2)
 
 
-def _shape(page, data):
-    # Where the gap of a page lies: its begin, and from bit 16 on its end.
+def gap(page, data):
+    """Return where the gap of a page lies: its begin, and from bit 16 on its end."""
     return shape(data) if page else 32 | len(data) << 16
 
 
@@ -49,6 +51,8 @@ def pad(n):
 
 class Frames(io.IOBase):
     """The pages of a `medium`, each at the position that the table names; the base of `PageLog`."""
+
+    _split = ()  # of the page split last: the new one, itself, where its frames before and after lie, bytes that were cut out
 
     def __init__(self, medium):
         self.medium = medium
@@ -101,9 +105,13 @@ class Frames(io.IOBase):
             if word == _PAGE | page:
                 return at
             if at == _ALONE:
+                if word & _NUMBER != page:
+                    break
                 at = len(self._frame)
+            elif word & _KINDS == _PAGE:  # of the page that this one was split from
+                return at
             at -= end - 4
-            if at <= 0 or word != _PATCH | page and word != _DELTA | page:
+            if at <= 0 or word & _KINDS != _PATCH and word & _KINDS != _DELTA:
                 break
             self._out[at : at + end - 4] = self._in[4:end]
             pos = words[3]
@@ -114,35 +122,88 @@ class Frames(io.IOBase):
     def put(self, page, data):
         """Append a page (memoryview), whole or as a patch of what is stored; not at all if it is as stored."""
         self.pages_written += 1
-        gap = _shape(page, data)
-        whole = (gap & 0xFFFF) + self.pagesize - (gap >> 16)
+        free = gap(page, data)
+        whole = (free & 0xFFFF) + self.pagesize - (free >> 16)
+        most = whole >> self.medium.thrift if page else 0
         old = gone = length = 0
         if page < self.pages:
             old = self.table[page >> 7][page & 127]
         if old:
-            most = whole >> self.medium.thrift
-            patches = self._image(page, old) if most and page else -1
-            if patches >= 0:
+            patches = self._image(page, old) if most else _NO
+            if patches != _NO:
                 image = self._in[_HEAD : _HEAD + self.pagesize]
                 was = shape(image)
                 gone = (was & 0xFFFF) + self.pagesize - (was >> 16) + _HEAD
-                length = differ(self._frame, data, image, old, most - patches)
-                if length < 0:
-                    return
+                if patches >= 0:
+                    length = differ(self._frame, data, image, old, most - patches)
+                    if length < 0:
+                        return
+                if patches and (not length or data[8:12] != image[8:12]) and self.leans(unpack_from("<I", image, 8)[0], page):
+                    module("storage.compaction").part(self, page)
+                    if length:
+                        self._image(page, old)
+                        length = differ(self._frame, data, image, old, most - patches)
             else:
                 gone = self.counted(page, old)
+                if self._words[2] == _PATCH | page:
+                    module("storage.compaction").part(self, page)
+        elif most and self._split:
+            length = self._heir(page, data, most)
         if length:
-            head = length >> 16
-            pos = self.append(length & 0xFFFF, head, _PATCH | page)
+            self.set(page, self.append(length & 0xFFFF, length >> 16, _PATCH | page))
+            self.live += whole + _HEAD - gone
+            if old and self._frame[21] & 0x80 and self._frame[22]:
+                self._was_split(page, data, length, old, (free >> 16) - (was >> 16))
         else:
-            head = gap & 0xFFFF
-            out = self._out
-            out[_HEAD : _HEAD + head] = data[:head]
-            if whole > head:
-                out[_HEAD + head : _HEAD + whole] = data[gap >> 16 :]
-            pos = self.append(whole, head, _PAGE | page)
-        self.set(page, pos)
-        self.live += whole + _HEAD - gone
+            self.put_whole(page, data, free, gone)
+
+    def put_whole(self, page, data, free, gone):
+        """Append a page (memoryview) with that gap as one frame. `gone`: bytes that do not count any more."""
+        head = free & 0xFFFF
+        free >>= 16
+        size = self.pagesize
+        out = self._out
+        out[_HEAD : _HEAD + head] = data[:head]
+        if free < size:
+            out[_HEAD + head : _HEAD + head + size - free] = data[free:]
+        length = head + size - free
+        self.set(page, self.append(length, head, _PAGE | page))
+        self.live += length + _HEAD - gone
+
+    # When a page is split, its right half is stored as a patch of what it was before. So a frame may be needed by two pages, and
+    # compaction, which comes upon it, must find the other one. Hence as long as it is, the newest frame of the first is a patch, of
+    # that frame in the end, in which the other one is the next page; before that changes the other one is written whole.
+
+    def _heir(self, page, data, most):
+        # Make a patch of a new page, out of what the page before it was before its newest frame. Its length and so on, or 0.
+        heir, before, old, pos, cut = self._split
+        if heir != page or cut < (most >> 1) + 16 or self.table[before >> 7][before & 127] != pos:
+            return 0
+        patches = self._image(before, old)
+        if patches < 0 or self._words[2] != _PAGE | before:
+            return 0
+        return max(0, differ(self._frame, data, self._in[_HEAD : _HEAD + self.pagesize], old, min(most >> 1, self.pagesize - patches)))
+
+    def _was_split(self, page, data, length, old, grown):
+        # A patch was written that cuts entries out, and brings another next page.
+        cuts = self._frame[22]
+        cut = grown + (length & 0xFFFF) - 28 - 4 * cuts - (length >> 16)
+        self._split = unpack_from("<I", data, 8)[0], page, old, self.table[page >> 7][page & 127], cut
+
+    def leans(self, heir, page):
+        """Tell whether page `heir` builds on a frame of `page`."""
+        if not 0 < heir < self.pages or heir == page:
+            return False
+        pos = self.table[heir >> 7][heir & 127]
+        for _ in range(2 * _CHAIN):
+            self.medium.read(pos, self._in[:_BASED])
+            word = self._words[2]
+            if not pos or word & _NUMBER != heir:
+                return pos > 0 and word & _NUMBER == page
+            if word & _KINDS != _PATCH:
+                break
+            pos = self._words[3]
+        return False
 
     def counted(self, page, pos):
         """Return how many bytes `live` has for a page: those of its frame, were it whole; with a DELTA both frames, as older releases did."""
@@ -152,8 +213,8 @@ class Frames(io.IOBase):
             self.medium.read(pos, view)
             word = self._words[2]
             if word == _PATCH | page:
-                gap = self._words[4]
-                return (gap & 0xFFFF) + self.pagesize - (gap >> 16) + _HEAD
+                free = self._words[4]
+                return (free & 0xFFFF) + self.pagesize - (free >> 16) + _HEAD
             if word != _PAGE | page and (word != _DELTA | page or gone):
                 return gone
             gone += (self._words[1] & 0xFFFF) + _HEAD
@@ -162,8 +223,8 @@ class Frames(io.IOBase):
             pos = self._words[3]
 
     def _image(self, page, old):
-        # Make of the frame at `old` the page, in `_in` behind a frame's head: the bytes of its patches, -1 if there is no such
-        # page or a patch more is too many.
+        # Make of the frame at `old` the page, in `_in` behind a frame's head: the bytes of its patches, -1 if one more is too many,
+        # _NO if there is no such page.
         try:
             return self._rebuild(page, old)
         except OSError:
@@ -177,9 +238,9 @@ class Frames(io.IOBase):
         at = self._unroll(page, old)
         if at:
             patches = build(self._in[_HEAD : _HEAD + self.pagesize], self._loaded, self._frame, at)
-            if patches < _CHAIN << 16:
-                return patches & 0xFFFF if patches >= 0 else -1
-        return -1
+            if patches >= 0:
+                return patches & 0xFFFF if patches < _CHAIN << 16 else -1
+        return _NO
 
     def append(self, length, head, word):
         """Append the frame whose payload is in `self._frame`; returns its position."""

@@ -81,7 +81,8 @@ class PageLog(Frames):
     def _reset(self):
         # What recovery finds.
         self.table = []  # arrays of 128 positions
-        self.pages = self.live = 0  # live: bytes of frames that are needed
+        self.pages = self.live = 0  # live: bytes of the frames of all pages, were they whole
+        self._split = ()
         self._run = 0  # checksum over the headers since the last commit
         self.last = 0  # position of the last commit
         self.checkpoint = 0  # commit from which opening reads; 0: from the beginning
@@ -252,6 +253,7 @@ class PageLog(Frames):
         self.table = []
         self.pages = 0
         self.live = 0
+        self._split = ()
         self._chunk = -1
 
     def reserve(self, nbytes):

@@ -12,7 +12,7 @@ from micropython import const
 _KIND = const(7)  # where that of a frame lies, from its length on
 _PATCH = const(8)
 _SLOTS = const(20)
-_LINKS = const(0x8000)  # the page's numbers and flags come with the patch
+_LINKS = const(0x8000)  # the first 16 bytes come with the patch: the page's number, those of its neighbours, flags
 _HEAD = const(12)  # of a frame
 _CUTS = const(24)  # where the cuts of a patch lie in its frame
 
@@ -70,8 +70,8 @@ def _patch(page, patch, head, was):
         up += n
         at += 4
     if same & _LINKS:
-        page[4:16] = patch[at : at + 12]
-        at += 12
+        page[:16] = patch[at : at + 16]
+        at += 16
     same = _SLOTS + (same & ~_LINKS)
     lower = was & 0xFFFF
     end = len(patch) - head
@@ -115,7 +115,7 @@ def differ(frame, page, old, position, most):
     while slots and before and slots[-1] == before[-1]:
         slots = slots[:-1]
         before = before[:-1]
-    links = page[4:16] if page[4:16] != old[4:16] else b""
+    links = page[:16] if page[:16] != old[:16] else b""
     if not (cuts or links or pieces or slots or before):
         return -1
     head = len(slots)

@@ -7,7 +7,7 @@
 
 #include "py/runtime.h"
 
-#define NUMBERS (4) // of a page (Berkeley DB's btree.h: struct _page): those of its neighbours, and flags
+// A page begins with its number, those of its neighbours and flags (Berkeley DB's btree.h: struct _page), which LINKS brings.
 #define FLAGS (12)
 #define LOWER (16)
 #define SLOTS (20)
@@ -76,11 +76,11 @@ static shape_t apply_one(uint8_t *page, size_t size, shape_t was, const uint8_t 
         up += cut;
     }
     if (same & LINKS) {
-        if (end - p < LOWER - NUMBERS) {
+        if (end - p < LOWER) {
             damaged();
         }
-        memcpy(page + NUMBERS, p, LOWER - NUMBERS);
-        p += LOWER - NUMBERS;
+        memcpy(page, p, LOWER);
+        p += LOWER;
     }
     same = SLOTS + (same & (LINKS - 1));
     size_t rest = shape.lower - same - head;
@@ -285,12 +285,12 @@ static mp_obj_t patch_differ(size_t n_args, const mp_obj_t *args) {
     uint8_t *start = (uint8_t *)frame.buf + FRAME_HEAD;
     uint8_t *first = start + PATCH_HEAD;
     patch_t self = { start, first, start + most, 0, 0 };
-    bool links = memcmp(page + NUMBERS, old + NUMBERS, LOWER - NUMBERS) != 0;
+    bool links = memcmp(page, old, LOWER) != 0;
     uint8_t *now = (uint8_t *)frame.buf + frame.len - slots;
     memcpy(now, page + SLOTS, slots);
     bool done = false;
     if (was.upper + k < size && shape.upper > SLOTS && was.upper > SLOTS) {
-        done = add_cuts(&self, page, shape, old, was.upper, size) && (!links || add(&self, page + NUMBERS, LOWER - NUMBERS))
+        done = add_cuts(&self, page, shape, old, was.upper, size) && (!links || add(&self, page, LOWER))
             && add_entries(&self, page, shape, old, was.upper, size, first, now);
         if (!done) {
             self.next = first;
@@ -298,7 +298,7 @@ static mp_obj_t patch_differ(size_t n_args, const mp_obj_t *args) {
             memcpy(now, page + SLOTS, slots);
         }
     }
-    if (!done && !(add_cut(&self, was.upper, size - was.upper - k) && (!links || add(&self, page + NUMBERS, LOWER - NUMBERS))
+    if (!done && !(add_cut(&self, was.upper, size - was.upper - k) && (!links || add(&self, page, LOWER))
         && add(&self, page + shape.upper, size - shape.upper - k))) {
         return MP_OBJ_NEW_SMALL_INT(0);
     }
