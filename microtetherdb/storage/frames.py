@@ -13,7 +13,6 @@ import uctypes
 from micropython import const
 
 from ..errors import DBCorrupt
-from ..loading import module
 
 try:
     from _mtdb_patch import build, differ, shape  # ports/patch
@@ -139,14 +138,14 @@ class Frames(io.IOBase):
                     if length < 0:
                         return
                 if patches and (not length or data[8:12] != image[8:12]) and self.leans(unpack_from("<I", image, 8)[0], page):
-                    module("storage.compaction").part(self, page)
+                    self.part(page)
                     if length:
                         self._image(page, old)
                         length = differ(self._frame, data, image, old, most - patches)
             else:
                 gone = self.counted(page, old)
                 if self._words[2] == _PATCH | page:
-                    module("storage.compaction").part(self, page)
+                    self.part(page)
         elif most and self._split:
             length = self._heir(page, data, most)
         if length:

@@ -177,6 +177,10 @@ class PageLog(Frames):
             self._page = bytearray(self.pagesize)
         return self._page
 
+    def part(self, page):
+        """Write whole what builds on frames of `page` besides itself (see frames.py)."""
+        module("storage.compaction").part(self, page)
+
     # Commit and rollback
 
     def commit(self, force=False):

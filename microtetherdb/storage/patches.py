@@ -10,7 +10,7 @@ from struct import pack_into, unpack_from
 from micropython import const
 
 _KIND = const(7)  # where that of a frame lies, from its length on
-_PATCH = const(8)
+_OURS = const(8)  # kind of a PATCH frame
 _SLOTS = const(20)
 _LINKS = const(0x8000)  # the first 16 bytes come with the patch: the page's number, those of its neighbours, flags
 _HEAD = const(12)  # of a frame
@@ -45,7 +45,7 @@ def build(page, frame, patches, at):
         length, head = unpack_from("<HH", patches, at)
         kind = patches[at + _KIND]
         at += 8
-        if kind == _PATCH:
+        if kind == _OURS:
             now = _patch(page, view[at : at + length], head, now)
             if total >= 0:
                 total += length + _HEAD + 65536

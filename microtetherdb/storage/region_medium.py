@@ -230,9 +230,7 @@ class RegionMedium:
         return seq
 
     def _make_header(self, header, seq, before, cut, version=_VERSION):
-        pack_into(
-            _SECTOR_HEADER, header, 0, _MAGIC, version, _SECTOR_KIND, self.pagesize, seq, before, cut, self.count, self.sector // 256
-        )
+        pack_into(_SECTOR_HEADER, header, 0, _MAGIC, version, _SECTOR_KIND, self.pagesize, seq, before, cut, self.count, self.sector // 256)
         pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
 
     # Positions

@@ -84,8 +84,8 @@ static shape_t apply_one(uint8_t *page, size_t size, shape_t was, const uint8_t 
     }
     same = SLOTS + (same & (LINKS - 1));
     size_t rest = shape.lower - same - head;
-    if (shape.lower < same + head || rest + same > was.lower || was.lower > size || shape.lower > shape.upper || shape.upper > up
-        || (size_t)(end - p) != up - shape.upper + head) {
+    if (shape.lower < same + head || rest + same > was.lower || was.lower > size || shape.lower > shape.upper || shape.upper > up ||
+        (size_t)(end - p) != up - shape.upper + head) {
         damaged();
     }
     memcpy(page + shape.upper, p, up - shape.upper);
@@ -230,8 +230,8 @@ static bool add_cuts(patch_t *self, const uint8_t *page, shape_t shape, const ui
 }
 
 // Add the entries of `page` that `old` has not; enter at `slots` where each lies then. `cuts`: where they are in the patch.
-static bool add_entries(patch_t *self, const uint8_t *page, shape_t shape, const uint8_t *old, size_t up, size_t size,
-    const uint8_t *cuts, uint8_t *slots) {
+static bool add_entries(patch_t *self, const uint8_t *page, shape_t shape, const uint8_t *old, size_t up, size_t size, const uint8_t *cuts,
+                        uint8_t *slots) {
     size_t below = shape.upper;
     for (size_t i = SLOTS; i < shape.lower; i += 2) {
         size_t at = get16(page + i);
@@ -290,16 +290,16 @@ static mp_obj_t patch_differ(size_t n_args, const mp_obj_t *args) {
     memcpy(now, page + SLOTS, slots);
     bool done = false;
     if (was.upper + k < size && shape.upper > SLOTS && was.upper > SLOTS) {
-        done = add_cuts(&self, page, shape, old, was.upper, size) && (!links || add(&self, page, LOWER))
-            && add_entries(&self, page, shape, old, was.upper, size, first, now);
+        done = add_cuts(&self, page, shape, old, was.upper, size) && (!links || add(&self, page, LOWER)) &&
+               add_entries(&self, page, shape, old, was.upper, size, first, now);
         if (!done) {
             self.next = first;
             self.cuts = self.cut = 0;
             memcpy(now, page + SLOTS, slots);
         }
     }
-    if (!done && !(add_cut(&self, was.upper, size - was.upper - k) && (!links || add(&self, page, LOWER))
-        && add(&self, page + shape.upper, size - shape.upper - k))) {
+    if (!done && !(add_cut(&self, was.upper, size - was.upper - k) && (!links || add(&self, page, LOWER)) &&
+                   add(&self, page + shape.upper, size - shape.upper - k))) {
         return MP_OBJ_NEW_SMALL_INT(0);
     }
     size_t same = 0;

@@ -157,7 +157,10 @@ def run(seed, size, rounds, longest):
 
 
 frames.Frames.put = put
-rounds = [run(seed, size, n, longest) for seed, size, n, longest in ((1, 512, 900, 90), (2, 512, 400, 300), (3, 1024, 300, 120), (4, 4096, 80, 500))]
+rounds = [
+    run(seed, size, n, longest)
+    for seed, size, n, longest in ((1, 512, 900, 90), (2, 512, 400, 300), (3, 1024, 300, 120), (4, 4096, 80, 500))
+]
 print(counts, "sectors", rounds)
 assert rounds[0] > 24 and min(counts.values()) > 20
 print("OK")
