@@ -92,6 +92,7 @@ def _copy(log, budget, most=_COPIES, committed=False):
                 grown = log.grown
                 _copy_frame(log, pos, word, size)
                 copies += log.grown - grown
+                log.copied += log.grown - grown
             pos += size
             budget -= size
             if copies > most:

@@ -507,6 +507,7 @@ class FileMedium(_Files):
         self._old = self._bit
         self._cut = self.end
         self._done = self._wanted = False
+        log.copied = 0
         behind = self.end - self.checkpoint_end
         self._start(self.seq + 1, self.seq, self._cut)
         self.checkpoint_end = self.end - behind
@@ -622,7 +623,8 @@ class FileMedium(_Files):
         # Bytes that the running or the next compaction will write, at most.
         if self._old < 0:
             return log.live
-        return log.live * (self._cut - (log.walk & _MASK)) // self._cut if not self._done else 0
+        # What is live lies mostly in the first half: patches follow.
+        return max(0, min(log.live - log.copied, self._cut - (log.walk & _MASK))) if not self._done else 0
 
     def in_victim(self, pos):
         """Tell whether the frame at `pos` lies in the older file (0: at its beginning)."""

@@ -128,6 +128,9 @@ class Frames(io.IOBase):
         if page < self.pages:
             old = self.table[page >> 7][page & 127]
         if old:
+            if self.medium.in_victim(old):
+                most = 0  # it is about to be copied
+                self.copied += whole
             patches = self._image(page, old) if most else _NO
             if patches != _NO:
                 image = self._in[_HEAD : _HEAD + self.pagesize]

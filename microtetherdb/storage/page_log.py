@@ -62,7 +62,8 @@ class PageLog(Frames):
     before_compaction = None  # called when room can only be made after a commit
     owner = None  # called at each commit with (log, whether it must); returns the state that the commit keeps, or b""
     state = b""  # the newest one: some bytes of the owner's
-    walk = _next_checkpoint = 0  # how far the victim is copied; commit behind which the running checkpoint began
+    walk = copied = 0  # how far the victim is copied, and bytes that were
+    _next_checkpoint = 0  # commit behind which the running checkpoint began
     trimmed = 0  # commit behind which free pages are headers only
     _page = None  # page buffer, for what is not a whole page of the tree's
 
@@ -243,7 +244,7 @@ class PageLog(Frames):
     def rollback(self):
         """Go back to the last commit, by what the medium holds."""
         self._reset()
-        self.grown = self.reserved = self.walk = self._next_checkpoint = 0
+        self.grown = self.reserved = self.walk = self.copied = self._next_checkpoint = 0
         self.tree_wrote = self.broken = False
         self._chunk = -1
         module("storage.recovery").recover(self)
