@@ -95,26 +95,31 @@ class Frames(io.IOBase):
         raise DBCorrupt("page %d is damaged (frame at %d)" % (page, pos) if pos else "page %d is missing" % page)
 
     def _unroll(self, page, pos):
-        # Read a page's frame. If it is a patch put it aside, at the end of `_frame`, and what it builds on, until that is a full
-        # frame. Where the oldest one lies; 0 if one of them is damaged.
-        words = self._words
+        # Read a page's frame. If it is a patch put it aside, and what it builds on, until that is a full frame, its own or that of
+        # the page that it was split from. Where the oldest one lies; 0 if one of them is damaged.
         at = _ALONE
         while end := self._fetch(pos):
-            word = words[2]
-            if word == _PAGE | page:
+            pos = self._words[2]
+            if pos == _PAGE | page or at != _ALONE and pos & _KINDS == _PAGE:
                 return at
-            if at == _ALONE:
-                if word & _NUMBER != page:
-                    break
-                at = len(self._frame)
-            elif word & _KINDS == _PAGE:  # of the page that this one was split from
-                return at
-            at -= end - 4
-            if at <= 0 or word & _KINDS != _PATCH and word & _KINDS != _DELTA:
+            at = self._aside(page, at, end)
+            if not at:
                 break
-            self._out[at : at + end - 4] = self._in[4:end]
-            pos = words[3]
+            pos = self._words[3]
         return 0
+
+    def _aside(self, page, at, end):
+        # Put the patch that was read in front of those at the end of `_frame`; returns where it lies, 0 if it is none.
+        word = self._words[2]
+        if at == _ALONE:
+            if word & _NUMBER != page:
+                return 0
+            at = len(self._frame)
+        at -= end - 4
+        if at <= 0 or word & _KINDS != _PATCH and word & _KINDS != _DELTA:
+            return 0
+        self._out[at : at + end - 4] = self._in[4:end]
+        return at
 
     # Writing
 
