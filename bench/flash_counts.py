@@ -101,8 +101,8 @@ def measure(medium, documents, threshold=None, kind="new", extra=0):
         while flash.erases < BLOCKS[medium]:
             db.put(random.choice(keys), document(i))
             i += 1
-        for i in range(i, i + extra):
-            db.put(random.choice(keys), document(i))
+        for j in range(extra):
+            db.put(random.choice(keys), document(i + j))
         db.flush()
     flash.clear_counts()
     if medium == "file" and documents > 1000 and threshold is None:
