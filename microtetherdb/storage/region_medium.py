@@ -28,6 +28,7 @@ _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
 _ROW = const(3)  # sectors whose erasing fails in one call
 _OUTAGES = const(20)  # times that an operation on a sector fails before it is bad for sure
+_SPARE = const(32)
 _COMMITS = const(256)  # bytes that are room enough for the frames' headers and a commit
 _EIO = const(5)
 
@@ -275,7 +276,13 @@ class RegionMedium:
         if self.end + n > self._stop:
             self._new_sector()
 
-    before_commit = ensure  # of a commit's bytes
+    def before_commit(self, n):
+        """Make room for a commit of `n` bytes, which ends with a page of the flash if that is near: the next frame would have it
+        programmed again, which takes as long as erasing for so many bytes."""
+        self.ensure(n)
+        left = -(self.end + n) % _PROGRAM
+        if 12 <= left <= _SPARE:
+            self.append(module("storage.frames").pad(left))
 
     def append(self, view):
         """Append a frame; returns its position. It is durable after `sync()`."""
