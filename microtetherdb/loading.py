@@ -38,6 +38,11 @@ _FIRST = (
     ("query.cursor", "query.run"),
     ("many", "query.cursor steps query.projection"),
     ("query.explain", "query.run"),
+    ("query.array_fields", "query.filter"),
+    ("update.positional", "query.filter update.target"),
+    ("collection.collection", "collection query.run changelist parts"),
+    ("collection.writing", "collection query.run update.operators records.encoder arguments upkeep"),
+    ("collection.bulk", "parts"),
 )
 
 _lock = allocate_lock()

@@ -6,7 +6,7 @@ A compiled filter is a tree of closures `f(document) -> bool`, made once for eac
 from ..errors import QueryError
 from ..loading import module
 from .comparison import equal
-from .operand import bad, check, is_operators, is_regex, searcher, whole_number
+from .operand import bad, check, is_operators, is_regex, searcher, unknown, whole_number
 from .operators import conditions
 from .ordered_json import ORDERED
 from .path import split
@@ -150,8 +150,10 @@ class Filter:
         if op == "$limit" and root and not self._depth:
             self.limit = whole_number(op, x)
             return
+        if op == "$comment":
+            return
         if op not in ("$and", "$or", "$nor"):
-            bad(op, "unknown operator")
+            unknown(op)
         if not isinstance(x, (list, tuple)) or not x:
             bad(op, "takes a non-empty array of filters")
         for q in x:
@@ -181,12 +183,17 @@ def _several(x):
     return False
 
 
+def parsed(q):
+    """Return a filter that is given as JSON text, or as None, as a dict; all others as they are."""
+    if isinstance(q, str):
+        q = module("records.strict_json").given("filter", q)
+        if q is None:
+            raise QueryError("filter: a document, not null")  # for None is taken as {}
+    return {} if q is None else q
+
+
 def compile(q):
     """Return the `Filter` of a query: a dict, an OrderedDict, or its JSON text (then order of fields counts)."""
     if isinstance(q, Filter):
         return q
-    if isinstance(q, str):
-        q = module("records.strict_json").given("filter", q)
-    elif q is None:
-        q = {}
-    return Filter(q)
+    return Filter(q if q.__class__ is dict else parsed(q))

@@ -34,7 +34,7 @@ class Query:
             if sort is not None:
                 self.order = module("query.sort").of_records(sort)
             if fields is not None:
-                self.project = module("query.projection").compile(fields)
+                self.project = module("query.projection").compile(fields, q)
                 self.shows_key = "_id" in fields
         except RuntimeError as e:
             too_deep(e)

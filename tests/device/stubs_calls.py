@@ -13,6 +13,7 @@ VALUES = {
     "items": [("k", {"a": 3}), ("m", {"a": 4})], "ttls": [60, None], "start": "k", "end": "l", "prefix": "k",
     "sort": "-a", "skip": 1, "limit": 1, "fields": ["a"], "path": "a", "purge": True,
     "keys": True, "reverse": True, "delete_batch keys": ["k"], "backup path": "copy.db",
+    "name": "c", "unique": True, "array_filters": [], "create_index path": "b",
 }  # fmt: skip
 
 
@@ -35,6 +36,8 @@ def call(name, args, kw):
             result = list(result)
         if name == "stats":
             result = sorted(result)
+        if name == "collection":
+            result = result.name
         text = io.StringIO()
         db.dump(text)
         text = text.getvalue()
