@@ -14,6 +14,10 @@ GROUPS = {
     "collections": (
         "parts.py", "collection/__init__.py", "collection/bulk.py", "collection/collection.py", "collection/writing.py",
     ),
+    "aggregation": (
+        "query/aggregate.py", "query/date_trunc.py", "query/expression.py", "query/functions.py", "query/group.py",
+        "query/reshape.py", "query/values.py",
+    ),
 }  # fmt: skip
 
 without = set()
@@ -42,8 +46,8 @@ package("microtetherdb", files=[name for name in files if is_code(name)], opt=op
 # MicroPython enters the full name of each module that it loads in its table of names, in RAM (1.1 KB), unless the firmware
 # has it there: this module, which nobody loads, brings them along. Of rarely loaded ones they stay out: 40 bytes of flash each.
 rare = (
-    "backup", "check", "collection/bulk", "jsonlines", "ota/", "query/array_fields", "query/explain", "stats",
-    "update/positional",
+    "backup", "check", "collection/bulk", "jsonlines", "ota/", "query/array_fields", "query/explain", "query/nearest", "query/reshape",
+    "stats", "update/positional",
 )  # fmt: skip
 names = os.path.join("build", "manifest")
 os.makedirs(os.path.join(names, "microtetherdb"), exist_ok=True)

@@ -21,7 +21,7 @@ GROUPS = (
     ("Writing", ("put", "put_batch", "update", "delete", "delete_batch")),
     ("Reading", ("get", "keys", "values", "items")),
     ("Expiry", ("ttl", "expire", "cleanup")),
-    ("Queries", ("query", "find", "count", "explain", "distinct", "delete_many", "update_many")),
+    ("Queries", ("query", "find", "count", "aggregate", "explain", "distinct", "delete_many", "update_many")),
     ("Collections", ("collection", "collections")),
     ("Indexes", ("create_index", "drop_index", "indexes")),
     ("Durability and copies", ("flush", "check", "backup", "dump", "load")),

@@ -21,6 +21,7 @@ Changes: TypeAlias = Mapping[str, Any] | str
 Sort: TypeAlias = str | tuple[str, int] | Sequence[str | tuple[str, int]] | Mapping[str, int]  # 1 or -1
 Fields: TypeAlias = Sequence[str] | Mapping[str, Any]  # 1, 0, {"$slice": ...} or {"$elemMatch": ...}
 Index: TypeAlias = str | Sequence[str | tuple[str, int]] | Mapping[str, int]  # a path, or several with 1 or -1
+Pipeline: TypeAlias = Sequence[Mapping[str, Any]] | str  # stages; a str is JSON text
 Tags: TypeAlias = list[str] | tuple[str, ...]
 
 __version__: str
@@ -339,6 +340,18 @@ class MicroTetherDB:
         """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
     async def count_async(self, q: Filter | None = None) -> int:
         """As `count`, sharing the event loop."""
+    def aggregate(self, pipeline: Pipeline, max_groups: int = 1000) -> Cursor[Document]:
+        """Return a `Cursor` over what a pipeline gives: a list of stages as MongoDB has them, or its JSON text.
+
+        Every document of it has its key as `_id`. At most `max_groups` groups are kept in RAM at a time. Raises `QueryError`
+        naming the stage or the operator, before any record is read unless it is for what is in a document.
+        """
+
+        pass
+    async def aggregate_async(self, pipeline: Pipeline, max_groups: int = 1000) -> list[Document]:
+        """As `aggregate`, sharing the event loop."""
+
+        pass
     def explain(self, q: Filter | None = None, sort: Sort | None = None, skip: int = 0, limit: int = 0) -> Explanation:
         """Run a query and return how: plan, index, records examined and returned, and where the order came from."""
     def delete_many(self, q: Filter) -> int:

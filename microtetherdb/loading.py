@@ -43,6 +43,10 @@ _FIRST = (
     ("collection.collection", "collection query.run changelist parts"),
     ("collection.writing", "collection query.run update.operators records.encoder arguments upkeep"),
     ("collection.bulk", "parts"),
+    ("query.expression", "errors query.value_order query.operand query.path query.values"),
+    ("query.aggregate", "query.expression"),
+    ("query.group", "query.values"),
+    ("query.reshape", "query.expression"),
 )
 
 _lock = allocate_lock()

@@ -19,6 +19,7 @@ _WHERE = (
     ("query.run", ("query", "count")),
     ("query.cursor", ("find", "query_async", "count_async")),
     ("query.explain", ("explain",)),
+    ("query.aggregate", ("aggregate",)),
     ("query.index_build", ("create_index", "drop_index", "indexes")),
     ("many", ("delete_many", "update_many", "distinct")),
     ("collection.collection", ("collection",)),
@@ -29,8 +30,7 @@ _WHERE = (
 # Those that also share the event loop.
 _ASYNC = (
     "cleanup_async", "check_async", "backup_async", "dump_async", "load_async", "query_async", "count_async",
-    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async",
-    "distinct_async",
+    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async", "distinct_async", "aggregate_async",
 )  # fmt: skip
 
 # `dir(db)` tries the names that the firmware knows, and text in a tuple is none: a function that is not kept.

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, type_check_only
 
 from typing_extensions import Self, TypeAlias
 
+from .. import Cursor
+
 _Document: TypeAlias = Any
 _Filter: TypeAlias = Mapping[str, Any] | str  # a str is JSON text
 _Update: TypeAlias = Mapping[str, Any] | str
@@ -142,6 +144,9 @@ class Collection:
     def distinct(self, key: str, filter: _Filter | None = None) -> list[Any]:
         """Return the different values at a path, the elements of an array one by one."""
     async def distinct_async(self, key: str, filter: _Filter | None = None) -> list[Any]: ...
+    def aggregate(self, pipeline: Sequence[Mapping[str, Any]] | str, max_groups: int = 1000) -> Cursor[_Document]:
+        """Return a `Cursor` over what a pipeline gives, as `MicroTetherDB.aggregate`."""
+    async def aggregate_async(self, pipeline: Sequence[Mapping[str, Any]] | str, max_groups: int = 1000) -> list[_Document]: ...
     def insert_one(self, document: Mapping[str, Any], ttl: float | None = None, tags: _Tags = None) -> InsertOneResult:
         """Insert a document; `ttl` (seconds) and `tags` as for `put`. The caller's document gets no `_id`, unlike with pymongo.
 

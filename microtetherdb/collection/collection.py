@@ -305,6 +305,9 @@ class Collection:
         if base in _MANY:
             make = getattr(module("collection.writing"), _MANY[base])
             generator = lambda *args, **kw: make(*args, **kw).steps(self._part)
+        elif base == "aggregate":
+            call = getattr(module("query.aggregate"), name)
+            return lambda *args, **kw: call(self._part, *args, **kw)
         elif base in _STEPS:
             generator = getattr(self, "_" + base)
         else:

@@ -6,7 +6,7 @@ A compiled filter is a tree of closures `f(document) -> bool`, made once for eac
 from ..errors import QueryError
 from ..loading import module
 from .comparison import equal
-from .operand import bad, check, is_operators, is_regex, searcher, unknown, whole_number
+from .operand import bad, check, is_operators, is_regex, searcher, whole_number
 from .operators import conditions
 from .ordered_json import ORDERED
 from .path import split
@@ -33,14 +33,15 @@ class Filter:
     (or not wholly) in `sargs`. `ordered`: a comparison depends on the order of fields, so that documents are to
     be parsed with `ordered_json.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
     `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
-    `keys`: what it says about keys (`by_key.Keys`), None for nothing; then `key` is to be set to the stored key of the
-    record before each test.
+    `of_records`: `_id` is the record's key, not a field. `keys`: what it says about keys (`by_key.Keys`), None for nothing; then
+    `key` is to be set to the stored key of the record before each test.
     Raises `QueryError` naming the operator for what is not a valid filter. Bounds its size and depth.
     """
 
     ordered = False
     only_tags = True
     asks_tags = False
+    of_records = True
     keys = key = None
     rest = 0
     limit = 0
@@ -101,7 +102,7 @@ class Filter:
                 self._logical(name, x, root, conjunct, out)
                 continue
             parts = split(name)
-            if parts[0] == "_id" and root:
+            if parts[0] == "_id" and root and self.of_records:
                 out.append(module("query.by_key").condition(self, name, x, conjunct))
                 continue
             tags = parts[0] == "tags"
@@ -152,8 +153,14 @@ class Filter:
             return
         if op == "$comment":
             return
+        if op == "$expr" and root:
+            test, asks_key = module("query.expression").condition(self, x, conjunct)
+            if asks_key:
+                module("query.by_key").asked(self)
+            out.append(test)
+            return
         if op not in ("$and", "$or", "$nor"):
-            unknown(op)
+            module("query.nearest").operator(op)
         if not isinstance(x, (list, tuple)) or not x:
             bad(op, "takes a non-empty array of filters")
         for q in x:

@@ -5,20 +5,10 @@ from .value_order import kind
 
 _MEMBERS = 1000  # of an array given to $in, $nin, $all
 
-# Operators that MongoDB has besides: a text, as it is one object in flash.
-_MONGODBS = (
-    "where text jsonSchema near nearSphere geoWithin geoIntersects bitsAllSet bitsAnySet bitsAllClear bitsAnyClear sampleRate lookup expr"
-)
-
 
 def bad(op, reason):
     """Raise `QueryError` for an operator."""
     raise QueryError(op + ": " + reason)
-
-
-def unknown(op):
-    """Raise `QueryError` for an operator that there is not."""
-    bad(op, "not supported" if op[1:] in _MONGODBS.split() else "unknown operator")
 
 
 def check(op, value, depth=0):

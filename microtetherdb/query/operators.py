@@ -8,7 +8,7 @@ end of a path is tested as a whole and, unless `whole`, by each of its elements.
 
 from ..loading import module
 from . import comparison
-from .operand import array, bad, check, is_condition, is_operators, is_regex, searcher, unknown, whole_number
+from .operand import array, bad, check, is_condition, is_operators, is_regex, searcher, whole_number
 from .predicate import conjunction, on_element
 from .value_order import MISSING, kind
 
@@ -185,6 +185,6 @@ def conditions(d, c):
         else:
             make = _OPERATORS.get(op)
             if make is None:
-                unknown(op)
+                module("query.nearest").operator(op)
             out.extend(make(x, c))
     return out

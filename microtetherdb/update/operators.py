@@ -42,7 +42,7 @@ def check_changes(changes):
     else:
         for op in changes:
             if op not in _OPERATORS:
-                bad(op, "unknown update operator")
+                module("query.nearest").unknown(op, " ".join(_OPERATORS).replace("$", ""), "unknown update operator")
             fields = changes[op]
             if not isinstance(fields, dict):
                 bad(op, "takes a document of fields, not " + type(fields).__name__)

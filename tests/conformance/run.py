@@ -1,9 +1,10 @@
 # Runs the tables on MicroPython and on CPython: python run.py FOLDER. Prints what differs, then a count.
 # On MicroPython all go through a database too: filters without and with an index, which must not change a result.
 # Documents have the keys that a case gives (first those of `yes`), or 000, 001, ...
+import asyncio
 import sys
 
-from microtetherdb.query import filter as match, value_order as order, projection as project, sort, ordered_json
+from microtetherdb.query import expression, filter as match, value_order as order, projection as project, sort, ordered_json
 from microtetherdb.update import operators as update
 from microtetherdb.records.key_range import bound
 from microtetherdb.errors import QueryError
@@ -207,7 +208,65 @@ def collections():
     expect(report["ok"], report)
 
 
-for table in (filters, sorts, fields, updates):
+def expressions():
+    if db is not None:
+        db.delete(purge=True)
+        db.put("000", {})
+    for case in lines("expressions"):
+        f = refused(case.get("error"), lambda: expression.Scope().compile(case["e"]))
+        if f is None:
+            continue
+        if db is not None:
+            db.put("000", case["doc"])
+            pipeline = [{"$project": {"_id": 0, "r": case["e"] if isinstance(case["e"], (str, dict)) else {"$literal": case["e"]}}}]
+        if "fails" in case:
+            refused(case["fails"], f, case["doc"])
+            if db is not None:
+                refused(case["fails"], lambda: list(db.aggregate(pipeline)))
+            continue
+        found = f(case["doc"])
+        if "is" not in case:
+            expect(found is order.MISSING, case["e"], "of", case["doc"], "gives", found)
+        else:
+            expect(same(found, case["is"]), case["e"], "of", case["doc"], "gives", found)
+        if db is not None and not isinstance(case["e"], list):
+            found = list(db.aggregate(pipeline))
+            expect(same(found, [{"r": case["is"]} if "is" in case else {}]), case["e"], "in a pipeline gives", found)
+
+
+def pipelines():
+    for case in lines("pipelines") if db is not None else ():
+        p = case["p"]
+        if refused(case.get("error"), db.aggregate, p) is None:
+            continue
+        docs = case["docs"]
+        stored(docs, named(docs))
+        for how in range(3 if p and ("$match" in p[0] or "$sort" in p[0]) else 2):
+            if how == 2:
+                db.create_index("a")
+            run = (lambda: list(db.aggregate(p))) if how != 1 else lambda: asyncio.run(db.aggregate_async(p))
+            found = refused(case.get("fails"), run)
+            if found is not None:
+                a = [order.encode(d, True) for d in found]
+                b = [order.encode(d, True) for d in case["is"]]
+                expect(sorted(a) == sorted(b) if "any" in case else a == b, p, docs, "gives", found, "by way", how)
+        db.drop_index("a")
+        # the same of a collection
+        c = db.collection("p")
+        c.drop()
+        if docs:
+            c.insert_many([dict(doc, _id=key) for doc, key in zip(docs, named(docs))])
+        found = refused(case.get("fails"), lambda: list(c.aggregate(p)))
+        if found is not None:
+            expect(
+                sorted([order.encode(d, True) for d in found]) == sorted([order.encode(d, True) for d in case["is"]]),
+                p,
+                "in a collection",
+                found,
+            )
+
+
+for table in (filters, sorts, fields, updates, expressions, pipelines):
     table()
 if db is not None:
     collections()

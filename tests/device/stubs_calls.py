@@ -14,6 +14,7 @@ VALUES = {
     "sort": "-a", "skip": 1, "limit": 1, "fields": ["a"], "path": "a", "purge": True,
     "keys": True, "reverse": True, "delete_batch keys": ["k"], "backup path": "copy.db",
     "name": "c", "unique": True, "array_filters": [], "create_index path": "b",
+    "pipeline": [{"$match": {"a": 1}}], "max_groups": 5,
 }  # fmt: skip
 
 

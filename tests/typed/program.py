@@ -68,6 +68,8 @@ def records(db: MicroTetherDB, document: "Json") -> None:
 def queries(db: MicroTetherDB) -> None:
     documents: list[Document] = db.query({"n": {"$gt": 0}}, sort="-n", skip=1, limit=5, fields=["n"])
     documents = db.query('{"n": 1}', sort=[("n", 1), "m"], fields={"n": 1})
+    documents = list(db.aggregate([{"$group": {"_id": "$n", "c": {"$sum": 1}}}, {"$sort": [("_id", 1)]}], max_groups=5))
+    documents = list(db.aggregate('[{"$limit": 1}]'))
     for key, _ in db.query({}, keys=True) + list(db.find(keys=True)):
         documents.append(key.upper())
     cursor: Cursor[Document] = db.find({"n": 1}, sort=("n", -1))
@@ -99,7 +101,18 @@ def collections(db: MicroTetherDB) -> None:
     for document in c.find({"a": 1}, ["a"]).sort("a", -1).skip(0).limit(3):
         print(document)
     name: str = c.create_index([("a", 1), ("b", -1)]) + db.collection("u").create_index("z", unique=True)
-    print(n, one, ids, c.distinct("a"), name.upper(), c.drop_index("z_1"), c.index_information(), c.ttl("k"), db.collections())
+    print(
+        n,
+        one,
+        ids,
+        c.distinct("a"),
+        list(c.aggregate([{"$match": {"a": 1}}])),
+        name.upper(),
+        c.drop_index("z_1"),
+        c.index_information(),
+        c.ttl("k"),
+        db.collections(),
+    )
     try:
         c.insert_one({"_id": "k"})
     except DuplicateKeyError as e:
@@ -132,6 +145,9 @@ async def asynchronous() -> None:
         cursor.close()
         await db.create_index_async("n")
         documents: list[Document] = await db.query_async({"n": 1}, limit=1)
+        documents = await db.aggregate_async([{"$count": "n"}])
+        async for _ in db.aggregate([]):
+            pass
         for key, _ in await db.query_async(keys=True):
             documents.append(key.upper())
         text = io.StringIO()
