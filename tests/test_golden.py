@@ -21,7 +21,7 @@ def ids(path):
 
 
 def test_there_are_golden_files_of_this_format():
-    for made in ("1", "1.1"):  # 1.1: since commits keep the state
+    for made in ("1", "1.1", "2"):  # 1.1: since commits keep the state; 2: with patches
         assert {p.name for p in FILES if p.parts[-3] == made} == {"closed.db", "cut.db", "closed.region", "cut.region"}
 
 

@@ -50,7 +50,7 @@ def _dist(folder, key, source=DIST):
                 shutil.copy(path, out)
             if not real:
                 (out / "RPI_PICO-20260101-v0.1.0.uf2").write_bytes(b"stand-in")
-                for letter, place in (("a", 0x10008000), ("b", 0x1008B000)):
+                for letter, place in (("a", 0x10002000), ("b", 0x10088000)):
                     head = bytes(256) + struct.pack("<II", 0x20042000, place + 0x201)
                     (out / ("RPI_PICO-20260101-v0.1.0-%s.bin" % letter)).write_bytes(head)
         else:

@@ -10,10 +10,12 @@ from struct import unpack_from
 from micropython import const
 
 from ..errors import DBCorrupt, DBFull
+from .frames import gap
 
 _PAGE = const(0x1000000)
 _DELTA = const(0x2000000)
 _TABLE = const(0x3000000)
+_PATCH = const(0x8000000)
 _KINDS = const(0x7F000000)
 _NUMBER = const(0xFFFFFF)
 _HEAD = const(12)
@@ -86,10 +88,11 @@ def _copy(log, budget, most=_COPIES, committed=False):
             if not good:
                 rescue(log, pos, limit)
                 size = limit - pos
-            elif word < _TABLE:
+            elif word < _TABLE or word >= _PATCH:
                 grown = log.grown
                 _copy_frame(log, pos, word, size)
                 copies += log.grown - grown
+                log.copied += log.grown - grown
             pos += size
             budget -= size
             if copies > most:
@@ -116,60 +119,62 @@ def _copy_frame(log, pos, word, size):
             head = unpack_from("<H", log._loaded, 6)[0]
             log.set(page, log.append(size - _HEAD, head, word))
             return
-    elif word & _KINDS == _DELTA or not _is_base(log, page, newest, pos):
-        return
-    _move(log, page)
+    elif word & _KINDS != _PAGE or not _needed(log, page, pos, pos + 1):
+        return  # a patch lies behind what it builds on, so that the page was written whole when that was copied
+    move(log, page)
 
 
-def _move(log, page):
+def move(log, page):
+    """Append a page as one whole frame. A page that is damaged is lost, and reading it raises `DBCorrupt` from then on."""
+    part(log, page)
+    gone = log.counted(page, log.table[page >> 7][page & 127])
     try:
-        rewrite(log, page)
+        image = _stored(log, page)
     except DBCorrupt:
-        log.set(page, 0)  # lost: reading it raises DBCorrupt from now on
+        log.set(page, 0)
+        return
+    log.put_whole(page, image, gap(page, image), gone)
 
 
-def _is_base(log, page, newest, pos):
-    log.medium.read(newest, log._in[:16])
-    crc, length, head, word, base = unpack_from("<IHHII", log._loaded)
-    return word == _DELTA | page and base == pos
+def _stored(log, page):
+    image = log._in[_HEAD : _HEAD + log.pagesize]
+    log.get(page, image)
+    return image
 
 
-def rewrite(log, page):
-    """Append a page as one whole frame."""
-    data = log.page_buffer()
-    log.get(page, data)
-    pos = log.table[page >> 7][page & 127]
-    gone = frames_size(log, pos)
-    written = log.pages_written
-    log.set(page, 0)  # nothing to be a delta of
+def part(log, page):
+    """Write whole what builds on frames of `page` besides itself (see frames.py)."""
+    log.medium.read(log.table[page >> 7][page & 127], log._in[:16])
+    if log._words[2] != _PATCH | page:
+        return
     try:
-        log.put(page, memoryview(data))
-    except BaseException:
-        log.set(page, pos)
-        raise
-    log.pages_written = written
-    log.live -= gone
+        heirs = unpack_from("<I", _stored(log, page), _NEXT)
+    except DBCorrupt:
+        heirs = range(log.pages)
+    for heir in heirs:
+        if log.leans(heir, page):
+            move(log, heir)
 
 
-def frames_size(log, pos):
-    """Return the bytes of the frame at `pos` and of its base."""
-    word, size, good = log.load(pos)
-    if word & _KINDS == _DELTA:
-        size += log.load(unpack_from("<I", log._loaded, _HEAD)[0])[1]
-    return size
+def _needed(log, page, start, end):
+    # Whether a frame of the page lies between two positions.
+    pos = log.table[page >> 7][page & 127]
+    for _ in range(8):
+        if start <= pos < end:
+            return True
+        log.medium.read(pos, log._in[:16])
+        word = log._words[2]
+        if not pos or word & _KINDS not in (_DELTA, _PATCH):
+            break
+        pos = log._words[3]
+    return False
 
 
 def rescue(log, pos, limit):
     """A frame of the victim is damaged, and what follows cannot be walked: go by the table."""
     for page in range(log.pages):
-        newest = log.table[page >> 7][page & 127]
-        hit = pos <= newest < limit
-        if not hit:
-            log.medium.read(newest, log._in[:16])
-            crc, length, head, word, base = unpack_from("<IHHII", log._loaded)
-            hit = word == _DELTA | page and pos <= base < limit
-        if hit:
-            _move(log, page)
+        if _needed(log, page, pos, limit):
+            move(log, page)
 
 
 def trim(log):
@@ -184,9 +189,10 @@ def trim(log):
     for _ in range(log.pages):
         if not 0 < page < log.pages:
             return
+        part(log, page)
         log.get(page, data)
         pos = log.table[page >> 7][page & 127]
-        gone = frames_size(log, pos)
+        gone = log.counted(page, pos)
         if gone > _HEAD + _PAGE_HEAD:
             frame = log._out
             frame[_HEAD : _HEAD + _PAGE_HEAD] = data[:_PAGE_HEAD]

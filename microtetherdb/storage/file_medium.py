@@ -21,7 +21,7 @@ from ..errors import DBCorrupt, DBFull
 from ..loading import module
 
 _MAGIC = b"MTdb"
-_VERSION = const(1)
+_VERSION = const(2)
 _HEADER = const(28)  # magic, version, kind, page size, generation, generation before, cut, 0, crc
 _FILE_HEADER = "<4sBBHIIII"
 _FILE_KIND = const(0x46)
@@ -64,6 +64,7 @@ class _Files:
     _fsblock = 0  # size of the file system's blocks, 0 if commits take no notice of them
     _failed = False  # what was written may be lost: no more before `reopen()`
     _failures = 0  # flushes that failed one after the other
+    thrift = 0  # no bytes of patches if it is 16: as long as the log is in a file of format 1, and on POSIX
 
     def __init__(self, path, max_retries, retry_delay, buffer):
         self._path = path
@@ -72,7 +73,8 @@ class _Files:
         self._delay = retry_delay
         self._limit_chunks = max(2, buffer // _CHUNK)
         self._chunks = []  # the buffer, behind what is written
-        self._files, self._at = [None, None], [0, 0]  # for reading, by parity of the generation, and where they stand
+        # By parity of the generation: for reading, and where they stand; the format.
+        self._files, self._at, self._formats = [None, None], [0, 0], bytearray(2)
         self._stuck = []  # files whose close failed
 
     # File system
@@ -97,6 +99,7 @@ class _Files:
         if stat[1]:  # an inode number: neither littlefs nor FAT
             self.posix = True
             self._fsblock = 0
+            self.thrift = 16
         return stat[6]
 
     def _is_folder(self, path):
@@ -149,8 +152,9 @@ class _Files:
         magic, version, kind, pagesize, seq, before, cut, _ = unpack_from(_FILE_HEADER, raw)
         if magic != _MAGIC or kind != _FILE_KIND or crc32(raw[:24]) != unpack_from("<I", raw, 24)[0]:
             raise DBCorrupt("%s is not a database" % path)
-        if version != _VERSION:
+        if not 0 < version <= _VERSION:
             raise DBCorrupt("%s has format %d, this is format %d" % (path, version, _VERSION))
+        self._formats[seq & 1] = version
         self.pagesize = pagesize
         return seq, before, cut
 
@@ -482,6 +486,7 @@ class FileMedium(_Files):
         self.seq = seq
         self._bit = (seq & 1) << 29
         self._written = self._seen = self.end = 0
+        self.thrift = 16 if self.posix else 0
         self._aim()
         self._out = None
         self._out_pos = -1
@@ -502,6 +507,7 @@ class FileMedium(_Files):
         self._old = self._bit
         self._cut = self.end
         self._done = self._wanted = False
+        log.copied = 0
         behind = self.end - self.checkpoint_end
         self._start(self.seq + 1, self.seq, self._cut)
         self.checkpoint_end = self.end - behind
@@ -617,7 +623,8 @@ class FileMedium(_Files):
         # Bytes that the running or the next compaction will write, at most.
         if self._old < 0:
             return log.live
-        return log.live * (self._cut - (log.walk & _MASK)) // self._cut if not self._done else 0
+        # What is live lies mostly in the first half: patches follow.
+        return max(0, min(log.live - log.copied, self._cut - (log.walk & _MASK))) if not self._done else 0
 
     def in_victim(self, pos):
         """Tell whether the frame at `pos` lies in the older file (0: at its beginning)."""

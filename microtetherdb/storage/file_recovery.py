@@ -158,6 +158,7 @@ def settle(medium, last_end, checkpoint, torn):
         medium._written = medium._seen = medium.end = medium._size(medium._path)
     if medium._main != medium._bit and (medium._old < 0 or not medium._span):
         medium._replace()
+    medium.thrift = 16 if medium.posix or medium._formats[medium._bit >> 29] < 2 else 0
     medium._aim()
     if not last_end:
         # No commit: begin anew, over what is there.

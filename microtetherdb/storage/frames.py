@@ -1,6 +1,7 @@
 """Frames of a page log: what a page becomes in it (docs/format.md, "Page log").
 
-A frame carries a page without the free gap in its middle, or only what differs from the page's last full frame (a delta).
+A frame carries a page without the free gap in its middle, or only what differs from the page's frame before (a patch; older
+releases wrote deltas, of the page's last full frame).
 """
 
 import io
@@ -13,14 +14,30 @@ from micropython import const
 
 from ..errors import DBCorrupt
 
+try:
+    from _mtdb_patch import build, differ, shape  # ports/patch
+except ImportError:  # stock firmware
+    from .patches import build, differ, shape
+
 # Kinds of frames, in the top byte of the word that holds the page number (docs/format.md). MicroPython puts a constant into
 # the code of its own module only: what several modules name is in each of them, and tests/test_constants.py holds them equal.
 _PAGE = const(0x1000000)
 _DELTA = const(0x2000000)
 _PAD = const(0x7000000)
+_PATCH = const(0x8000000)
+_KINDS = const(0x7F000000)
+_NUMBER = const(0xFFFFFF)  # of a page
 
 _HEAD = const(12)  # crc, length of what follows, length of the page's head, kind and page
-_DHEAD = const(18)  # the same, position of the base, bytes kept from its end
+_BASED = const(16)  # the same, position of the frame that a DELTA or PATCH builds on
+_CHAIN = const(4)  # patches of a page, at most
+_ALONE = const(0xFFFFFF)  # behind all patches
+_NO = const(-2)
+
+
+def gap(page, data):
+    """Return where the gap of a page lies: its begin, and from bit 16 on its end."""
+    return shape(data) if page else 32 | len(data) << 16
 
 
 def pad(n):
@@ -34,14 +51,16 @@ def pad(n):
 class Frames(io.IOBase):
     """The pages of a `medium`, each at the position that the table names; the base of `PageLog`."""
 
+    _split = ()  # of the page split last: the new one, itself, where its frames before and after lie, bytes that were cut out
+
     def __init__(self, medium):
         self.medium = medium
         self._read = medium.read_once
         self.pagesize = size = medium.pagesize
-        self._frame = bytearray((size + _DHEAD + 3) // 4 * 4)  # frame to append
+        self._frame = bytearray((size + 18 + 3) // 4 * 4)  # frame to append; patches while a page is read
         self._out = memoryview(self._frame)
         self._words = array("I", self._frame)  # frame read: checksum, length and head, kind and page
-        self._loaded = uctypes.bytearray_at(uctypes.addressof(self._words), size + _DHEAD)
+        self._loaded = uctypes.bytearray_at(uctypes.addressof(self._words), size + 18)
         self._in = memoryview(self._loaded)
         self.pages_read = 0
         self.pages_written = 0
@@ -58,13 +77,10 @@ class Frames(io.IOBase):
 
     def _get(self, page, out):
         self.pages_read += 1
-        end = self._fetch(self.table[page >> 7][page & 127])
-        if end and self._words[2] == _PAGE | page:
-            self._spread(out, (self._words[1] >> 16) + _HEAD, end)
-        elif end and self._words[2] == _DELTA | page:
-            self._get_delta(page, out, self._words[1] >> 16, end)
-        else:
+        at = self._unroll(page, self.table[page >> 7][page & 127])
+        if not at:
             self._lost(page)
+        build(out, self._loaded, self._frame, at)
 
     def _fetch(self, pos):
         # Read the frame at `pos`: its size, or 0 if it is damaged or (position 0) not there.
@@ -74,146 +90,164 @@ class Frames(io.IOBase):
         end = (self._words[1] & 0xFFFF) + _HEAD
         return end if end <= n and crc32(self._in[4:end]) == self._words[0] else 0
 
-    def _spread(self, out, at, end):
-        # The page of the frame read: its head, the gap, its end.
-        frame = self._in
-        out[: at - _HEAD] = frame[_HEAD:at]
-        if at < end:
-            out[self.pagesize + at - end :] = frame[at:end]
-
     def _lost(self, page):
         pos = self.table[page >> 7][page & 127]
         raise DBCorrupt("page %d is damaged (frame at %d)" % (page, pos) if pos else "page %d is missing" % page)
 
-    def _get_delta(self, page, out, head, end):
-        frame = self._in
-        base, keep = unpack_from("<IH", self._loaded, _HEAD)
-        at = _DHEAD + head
-        keep = self.pagesize - keep
-        out[:head] = frame[_DHEAD:at]
-        out[keep + at - end : keep] = frame[at:end]
-        end = self._fetch(base)
-        if not end or self._words[2] != _PAGE | page:
-            raise DBCorrupt("page %d is damaged (frame at %d)" % (page, base))
-        out[keep:] = frame[end - self.pagesize + keep : end]
+    def _unroll(self, page, pos):
+        # Read a page's frame. If it is a patch put it aside, and what it builds on, until that is a full frame, its own or that of
+        # the page that it was split from. Where the oldest one lies; 0 if one of them is damaged.
+        at = _ALONE
+        while end := self._fetch(pos):
+            pos = self._words[2]
+            if pos == _PAGE | page or at != _ALONE and pos & _KINDS == _PAGE:
+                return at
+            at = self._aside(page, at, end)
+            if not at:
+                break
+            pos = self._words[3]
+        return 0
+
+    def _aside(self, page, at, end):
+        # Put the patch that was read in front of those at the end of `_frame`; returns where it lies, 0 if it is none.
+        word = self._words[2]
+        if at == _ALONE:
+            if word & _NUMBER != page:
+                return 0
+            at = len(self._frame)
+        at -= end - 4
+        if at <= 0 or word & _KINDS != _PATCH and word & _KINDS != _DELTA:
+            return 0
+        self._out[at : at + end - 4] = self._in[4:end]
+        return at
 
     # Writing
 
     def put(self, page, data):
-        """Append a page (memoryview), whole or as a delta; not at all if it is as stored."""
-        size = self.pagesize
+        """Append a page (memoryview), whole or as a patch of what is stored; not at all if it is as stored."""
         self.pages_written += 1
-        # Berkeley DB's btree.h: struct _page. Leaf and internal pages fill from both ends.
-        if page == 0:
-            lower = 32
-            upper = size
-        else:
-            lower = upper = 20
-            if data[12] & 0x1F in (1, 2):
-                lower = data[16] | data[17] << 8
-                upper = data[18] | data[19] << 8
-                if not 20 <= lower <= upper <= size:
-                    lower = upper = 20
-        tail = size - upper
-        frame = self._frame
-        out = self._out
-        old = base = keep = gone = 0
-        length = lower + tail
-        kind = _PAGE
-        at = _HEAD
+        free = gap(page, data)
+        whole = (free & 0xFFFF) + self.pagesize - (free >> 16)
+        most = whole >> self.medium.thrift if page else 0
+        old = gone = length = 0
         if page < self.pages:
             old = self.table[page >> 7][page & 127]
         if old:
-            if not self.medium.posix:
-                base, end, head, gone, crc = self._base(page, old)
-            else:
-                gone = self._replaced(page, old)
-            if base:
-                keep = self._common(data, tail, end, end - _HEAD - head)
-                if base == old and head == lower and keep == tail == end - _HEAD - head:
-                    if data[:lower] == self._in[_HEAD : _HEAD + head]:
+            if self.medium.in_victim(old):
+                most = 0  # it is about to be copied
+                self.copied += whole
+            patches = self._image(page, old) if most else _NO
+            if patches != _NO:
+                image = self._in[_HEAD : _HEAD + self.pagesize]
+                was = shape(image)
+                gone = (was & 0xFFFF) + self.pagesize - (was >> 16) + _HEAD
+                if patches >= 0:
+                    length = differ(self._frame, data, image, old, most - patches)
+                    if length < 0:
                         return
-                delta = lower + tail - keep + 6
-                if delta * 2 <= length:
-                    kind = _DELTA
-                    at = _DHEAD
-                    length = delta
-                    pack_into("<IH", frame, _HEAD, base, keep)
-                    gone -= end
-                    if base == old:
-                        crc = -1
-                else:
-                    keep = 0
-                    crc = -1
-        out[at : at + lower] = data[:lower]
-        at += lower
-        tail -= keep
-        if tail:
-            out[at : at + tail] = data[upper : upper + tail]
-        if old and kind == _DELTA and crc >= 0 and self._same(length, lower, kind | page, crc, old):
-            return
-        pos = self.append(length, lower, kind | page)
-        self.set(page, pos)
+                if patches and (not length or data[8:12] != image[8:12]) and self.leans(unpack_from("<I", image, 8)[0], page):
+                    self.part(page)
+                    if length:
+                        self._image(page, old)
+                        length = differ(self._frame, data, image, old, most - patches)
+            else:
+                gone = self.counted(page, old)
+                if self._words[2] == _PATCH | page:
+                    self.part(page)
+        elif most and self._split:
+            length = self._heir(page, data, most)
+        if length:
+            self.set(page, self.append(length & 0xFFFF, length >> 16, _PATCH | page))
+            self.live += whole + _HEAD - gone
+            if old and self._frame[21] & 0x80 and self._frame[22]:
+                self._was_split(page, data, length, old, (free >> 16) - (was >> 16))
+        else:
+            self.put_whole(page, data, free, gone)
+
+    def put_whole(self, page, data, free, gone):
+        """Append a page (memoryview) with that gap as one frame. `gone`: bytes that do not count any more."""
+        head = free & 0xFFFF
+        free >>= 16
+        size = self.pagesize
+        out = self._out
+        out[_HEAD : _HEAD + head] = data[:head]
+        if free < size:
+            out[_HEAD + head : _HEAD + head + size - free] = data[free:]
+        length = head + size - free
+        self.set(page, self.append(length, head, _PAGE | page))
         self.live += length + _HEAD - gone
 
-    def _replaced(self, page, pos):
-        # Bytes of a page's frames, as far as their headers tell.
-        view = self._in[:_DHEAD]
-        self.medium.read(pos, view)
-        crc, length, head, word = unpack_from("<IHHI", self._loaded)
-        if word == _PAGE | page:
-            return length + _HEAD
-        if word != _DELTA | page:
+    # When a page is split, its right half is stored as a patch of what it was before. So a frame may be needed by two pages, and
+    # compaction, which comes upon it, must find the other one. Hence as long as it is, the newest frame of the first is a patch, of
+    # that frame in the end, in which the other one is the next page; before that changes the other one is written whole.
+
+    def _heir(self, page, data, most):
+        # Make a patch of a new page, out of what the page before it was before its newest frame. Its length and so on, or 0.
+        heir, before, old, pos, cut = self._split
+        if heir != page or cut < (most >> 1) + 16 or self.table[before >> 7][before & 127] != pos:
             return 0
-        self.medium.read(unpack_from("<I", self._loaded, _HEAD)[0], view)
-        crc, base, head, word = unpack_from("<IHHI", self._loaded)
-        return length + base + 2 * _HEAD
+        patches = self._image(before, old)
+        if patches < 0 or self._words[2] != _PAGE | before:
+            return 0
+        return max(0, differ(self._frame, data, self._in[_HEAD : _HEAD + self.pagesize], old, min(most >> 1, self.pagesize - patches)))
 
-    def _same(self, length, head, word, crc, old):
-        # Is the delta in self._frame the one that is stored already?
-        out = self._out
-        end = length + _HEAD
-        pack_into("<HHI", self._frame, 4, length, head, word)
-        if crc32(out[4:end]) != crc:
+    def _was_split(self, page, data, length, old, grown):
+        # A patch was written that cuts entries out, and brings another next page.
+        cuts = self._frame[22]
+        cut = grown + (length & 0xFFFF) - 28 - 4 * cuts - (length >> 16)
+        self._split = unpack_from("<I", data, 8)[0], page, old, self.table[page >> 7][page & 127], cut
+
+    def leans(self, heir, page):
+        """Tell whether page `heir` builds on a frame of `page`."""
+        if not 0 < heir < self.pages or heir == page:
             return False
-        self.medium.read(old, self._in)
-        return out[4:end] == self._in[4:end]
+        pos = self.table[heir >> 7][heir & 127]
+        for _ in range(2 * _CHAIN):
+            self.medium.read(pos, self._in[:_BASED])
+            word = self._words[2]
+            if not pos or word & _NUMBER != heir:
+                return pos > 0 and word & _NUMBER == page
+            if word & _KINDS != _PATCH:
+                break
+            pos = self._words[3]
+        return False
 
-    def _base(self, page, old):
-        # Load the page's full frame: (position or 0, end, head, bytes of frames to be given up, crc of the newest)
+    def counted(self, page, pos):
+        """Return how many bytes `live` has for a page: those of its frame, were it whole; with a DELTA both frames, as older releases did."""
+        view = self._in[: _BASED + 4]
         gone = 0
-        first = None
-        base = old
         while True:
-            n = self.medium.read(base, self._in)
-            crc, length, head, word = unpack_from("<IHHI", self._loaded)
-            end = length + _HEAD
-            if first is None:
-                first = crc
-            if end > n or crc32(self._in[4:end]) != crc:
-                return 0, 0, 0, gone, -1  # damaged: the new frame will be whole
-            gone += end
+            self.medium.read(pos, view)
+            word = self._words[2]
+            if word == _PATCH | page:
+                free = self._words[4]
+                return (free & 0xFFFF) + self.pagesize - (free >> 16) + _HEAD
+            if word != _PAGE | page and (word != _DELTA | page or gone):
+                return gone
+            gone += (self._words[1] & 0xFFFF) + _HEAD
             if word == _PAGE | page:
-                return base, end, head, gone, first
-            if word != _DELTA | page or base != old:
-                return 0, 0, 0, gone, -1
-            base = unpack_from("<I", self._loaded, _HEAD)[0]
+                return gone
+            pos = self._words[3]
 
-    def _common(self, data, tail, end, limit):
-        # Length of the longest common end of a page and the full frame that was loaded.
-        size = self.pagesize
-        base = self._in
-        k = min(tail, limit)
-        if data[size - k :] == base[end - k : end]:
-            return k
-        low = 0
-        while k - low > 4:
-            mid = (low + k) >> 1
-            if data[size - mid :] == base[end - mid : end]:
-                low = mid
-            else:
-                k = mid
-        return low
+    def _image(self, page, old):
+        # Make of the frame at `old` the page, in `_in` behind a frame's head: the bytes of its patches, -1 if one more is too many,
+        # _NO if there is no such page.
+        try:
+            return self._rebuild(page, old)
+        except OSError:
+            self._read = self.medium.read
+        try:
+            return self._rebuild(page, old)
+        finally:
+            self._read = self.medium.read_once
+
+    def _rebuild(self, page, old):
+        at = self._unroll(page, old)
+        if at:
+            patches = build(self._in[_HEAD : _HEAD + self.pagesize], self._loaded, self._frame, at)
+            if patches >= 0:
+                return patches & 0xFFFF if patches < _CHAIN << 16 else -1
+        return _NO
 
     def append(self, length, head, word):
         """Append the frame whose payload is in `self._frame`; returns its position."""
@@ -252,7 +286,7 @@ class Frames(io.IOBase):
             return -1, 0, False
         crc, length, word = self._words[0], self._words[1], self._words[2]
         end = (length & 0xFFFF) + _HEAD
-        if not _PAGE <= word < _PAD + _PAGE or end > room or end > len(frame):
+        if not _PAGE <= word < _PATCH + _PAGE or end > room or end > len(frame):
             return -1, 0, False
         if end > n and self.medium.read(pos + n, frame[n:end]) < end - n:
             return -1, 0, False

@@ -64,7 +64,8 @@ class PageLog(Frames):
     before_compaction = None  # called when room can only be made after a commit
     owner = None  # called at each commit with (log, whether it must); returns the state that the commit keeps, or b""
     state = b""  # the newest one: some bytes of the owner's
-    walk = _next_checkpoint = 0  # how far the victim is copied; commit behind which the running checkpoint began
+    walk = copied = 0  # how far the victim is copied, and bytes that were
+    _next_checkpoint = 0  # commit behind which the running checkpoint began
     trimmed = 0  # commit behind which free pages are headers only
     _page = None  # page buffer, for what is not a whole page of the tree's
 
@@ -83,7 +84,8 @@ class PageLog(Frames):
     def _reset(self):
         # What recovery finds.
         self.table = []  # arrays of 128 positions
-        self.pages = self.live = 0  # live: bytes of frames that are needed
+        self.pages = self.live = 0  # live: bytes of the frames of all pages, were they whole
+        self._split = ()
         self._run = 0  # checksum over the headers since the last commit
         self.last = 0  # position of the last commit
         self.checkpoint = 0  # commit from which opening reads; 0: from the beginning
@@ -178,6 +180,10 @@ class PageLog(Frames):
             self._page = bytearray(self.pagesize)
         return self._page
 
+    def part(self, page):
+        """Write whole what builds on frames of `page` besides itself (see frames.py)."""
+        module("storage.compaction").part(self, page)
+
     # Commit and rollback
 
     def commit(self, force=False):
@@ -240,7 +246,7 @@ class PageLog(Frames):
     def rollback(self):
         """Go back to the last commit, by what the medium holds."""
         self._reset()
-        self.grown = self.reserved = self.walk = self._next_checkpoint = 0
+        self.grown = self.reserved = self.walk = self.copied = self._next_checkpoint = 0
         self.tree_wrote = self.broken = False
         self._chunk = -1
         module("storage.recovery").recover(self)
@@ -254,6 +260,7 @@ class PageLog(Frames):
         self.table = []
         self.pages = 0
         self.live = 0
+        self._split = ()
         self._chunk = -1
 
     def reserve(self, nbytes):

@@ -18,6 +18,7 @@ _COMMIT = const(0x4000000)
 _ABORT = const(0x5000000)
 _CLEAR = const(0x6000000)
 _PAD = const(0x7000000)
+_PATCH = const(0x8000000)
 _KINDS = const(0x7F000000)
 _NUMBER = const(0xFFFFFF)  # of a page or a part of the table
 _HEAD = const(12)
@@ -176,7 +177,7 @@ def _scan(log, part, start, stop, skips, torn):
         elif kind != _PAD:
             run = crc32(head, run)
             fresh = True
-            if kind < _TABLE:
+            if kind < _TABLE or kind == _PATCH:
                 log.set(page, pos)
             elif kind == _TABLE:
                 _table(log, page, frame)

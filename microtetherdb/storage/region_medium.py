@@ -19,7 +19,7 @@ from ..errors import DBCorrupt, DBFull
 from ..loading import module
 
 _MAGIC = b"MTdb"
-_VERSION = const(1)
+_VERSION = const(2)
 _HEADER = const(28)  # magic, version, kind, page size, seq, seq before, cut, sectors, sector size / 256, crc
 _SECTOR_HEADER = "<4sBBHIIIHH"
 _SECTOR_KIND = const(0x52)
@@ -28,6 +28,7 @@ _AHEAD = const(2)  # sectors kept erased
 _RESERVE = const(4)  # sectors that puts leave free, for compaction and deletes
 _ROW = const(3)  # sectors whose erasing fails in one call
 _OUTAGES = const(20)  # times that an operation on a sector fails before it is bad for sure
+_SPARE = const(32)
 _COMMITS = const(256)  # bytes that are room enough for the frames' headers and a commit
 _EIO = const(5)
 
@@ -41,6 +42,8 @@ class RegionMedium:
 
     ordered = True  # what is written first is on the medium first
     posix = False  # see file_medium.py
+    thrift = 0  # how many bytes of patches a page may have, as a shift of its size: all while there is much space
+    patches = True  # False while the log is in a sector of format 1, which has none
 
     def __init__(self, dev, pagesize, create=True, max_retries=3, retry_delay=0.1, verify=True, reprogram=True):
         self._dev = dev
@@ -217,8 +220,9 @@ class RegionMedium:
         if header[:4] != _MAGIC or crc32(memoryview(header)[:24]) != unpack_from("<I", header, 24)[0]:
             return 0
         _, version, kind, pagesize, seq, self._before, self._cut, count, size = unpack_from(_SECTOR_HEADER, header)
-        if version != _VERSION:
+        if not 0 < version <= _VERSION:
             raise DBCorrupt("region has format %d, this is format %d" % (version, _VERSION))
+        self._found = version
         if pagesize != self.pagesize:
             self._geometry(pagesize)
             return -1
@@ -226,10 +230,8 @@ class RegionMedium:
             raise DBCorrupt("region was made for %d sectors of %d bytes" % (count, size * 256))
         return seq
 
-    def _make_header(self, header, seq, before, cut):
-        pack_into(
-            _SECTOR_HEADER, header, 0, _MAGIC, _VERSION, _SECTOR_KIND, self.pagesize, seq, before, cut, self.count, self.sector // 256
-        )
+    def _make_header(self, header, seq, before, cut, version=_VERSION):
+        pack_into(_SECTOR_HEADER, header, 0, _MAGIC, version, _SECTOR_KIND, self.pagesize, seq, before, cut, self.count, self.sector // 256)
         pack_into("<I", header, 24, crc32(memoryview(header)[:24]))
 
     # Positions
@@ -274,7 +276,13 @@ class RegionMedium:
         if self.end + n > self._stop:
             self._new_sector()
 
-    before_commit = ensure  # of a commit's bytes
+    def before_commit(self, n):
+        """Make room for a commit of `n` bytes, which ends with a page of the flash if that is near: the next frame would have it
+        programmed again, which takes as long as erasing for so many bytes."""
+        self.ensure(n)
+        left = -(self.end + n) % _PROGRAM
+        if 12 <= left <= _SPARE:
+            self.append(module("storage.frames").pad(left))
 
     def append(self, view):
         """Append a frame; returns its position. It is durable after `sync()`."""
@@ -355,6 +363,7 @@ class RegionMedium:
         self._start = self._flushed = self.end = s * self.sector
         self._stop = self._start + self.sector
         self._limit_of = -1
+        self.patches = True
         self.append(header)
         if cut == 0:
             # Alone, so that a cut in the very first program can be told from foreign data.
@@ -446,6 +455,8 @@ class RegionMedium:
             used = min(self._live * 100 // (n * self.usable), 95)
             self.pace = min(self.sector, 2 * n * used * used // (5 * (100 - used) * max(gap, 1)))
         self.checkpoint_due = self.seq - self.checkpoint_seq >= max(2, n // 8)
+        used = self._live * 100 // (n * self.usable)
+        self.thrift = 16 if not self.patches else 0 if used < 45 else 1 if used < 60 else 2
 
     def idle(self, log):
         """Tell whether there is nothing to do in the background."""

@@ -34,8 +34,6 @@ def survey(medium):
     if not medium._create:
         raise OSError(_ENOENT)
     # New, or cut in its very first program: some bits of that header, and nothing else.
-    first = bytearray(_HEADER)
-    medium._make_header(first, 1, 0, 0)
     start = -1
     for s in range(medium.count):
         at = s * medium.sector
@@ -44,13 +42,22 @@ def survey(medium):
             if start < 0:
                 start = s
         else:
-            for i in range(_HEADER):
-                if medium._hbuf[i] & first[i] != first[i]:
-                    raise DBCorrupt("region holds something else (sector %d)" % s)
+            if not (_began(medium, 2) or _began(medium, 1)):
+                raise DBCorrupt("region holds something else (sector %d)" % s)
         if not medium._is_blank(at + _HEADER, at + medium.sector):
             raise DBCorrupt("region holds something else (sector %d)" % s)
     medium._first = max(start, 0)
     return False
+
+
+def _began(medium, version):
+    # Whether the header that was read is a first one of that format, perhaps torn.
+    first = bytearray(_HEADER)
+    medium._make_header(first, 1, 0, 0, version)
+    for i in range(_HEADER):
+        if medium._hbuf[i] & first[i] != first[i]:
+            return False
+    return True
 
 
 def reopen(medium):
@@ -176,6 +183,7 @@ def settle(medium, last_end, checkpoint, torn):
             medium._erase(torn // medium.sector)  # before the sectors between, without which it could not be told from damage
         medium.checkpoint_seq = medium._header(checkpoint // medium.sector) if checkpoint else medium._victim_seq
         medium.seq = medium._header(s)
+        medium.patches = medium._found > 1
         medium._start = s * medium.sector
         medium._flushed = medium.end = last_end
         medium.head = s

@@ -40,3 +40,4 @@ target_link_libraries(usermod INTERFACE usermod_mtdb_btree)
 
 include(${CMAKE_CURRENT_LIST_DIR}/../find/micropython.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/../record/micropython.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../patch/micropython.cmake)

@@ -30,8 +30,8 @@ for block in (4096, 2048):
     vfs.umount("/blocks")
 
 
-def put(db, i):
-    db.put("%08x" % (i * 2654435761 & 0x3FFFFFFF), {"id": i, "name": "sensor-%d" % (i % 50), "place": "north-west"})
+def put(db, i, n=0):
+    db.put("%08x" % (i * 2654435761 & 0x3FFFFFFF), {"id": i, "name": "sensor-%d" % (i % 50), "place": "north-west", "n": n})
 
 
 # Puts on a file system that is nearly full: what is filled up must leave room for the running compaction.
@@ -48,7 +48,7 @@ for threshold in (1, 3, None):
         n += 1
     was = medium.seq
     for i in range(1500):
-        put(db, random.randrange(n))
+        put(db, random.randrange(n), i)
     print(threshold, n, "documents, live", db._store.log.live, "of", medium.capacity(), "compacted", medium.seq - was, "times")
     assert medium.seq - was >= 2
     db.close()

@@ -8,7 +8,7 @@ import os
 from expect import raises
 from flashsim import Flash
 from microtetherdb import DBCorrupt, MicroTetherDB
-from microtetherdb.storage import file_medium, region_medium
+from microtetherdb.storage import compaction, file_medium, region_medium
 from nightly import COARSER
 
 
@@ -250,6 +250,8 @@ for original, flipped in ((Flash(16), flipped_region), ("flip.db", flipped_file)
             k = "k%d" % (i * 7 % 300)
             db.put(k, document(i))
             model[k] = document(i)
+        db.flush()
+        compaction.write_checkpoint(db._store.log)  # or damage just before the last commit would pass for that being torn
     with MicroTetherDB(original, in_memory=False) as db:
         log = db._store.log
         frames = []

@@ -19,12 +19,11 @@ def commit():
 
 
 log.before_compaction = commit
-value = b"v" * 90
 for i in range(100000):
     log.reserve(1200)
     # mostly a few hot keys: static pages must not keep their sectors for themselves
     n = random.getrandbits(3) if i % 4 else random.getrandbits(7)
-    tree[b"%06d" % n] = value
+    tree[b"%06d" % n] = b"%06d" % i * 15
     if i % 20 == 19:
         commit()
     log.step()

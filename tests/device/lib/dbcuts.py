@@ -124,7 +124,7 @@ def workload(lab, target, rounds, **kw):
 def run(kind, long=False, seed=1, every=False, **kw):
     """Cut everywhere on a "region", "lfs" or "fat"; `every`: recovery too. Returns the lab."""
     # FAT: a cut while the older file is removed leaves its clusters marked as used.
-    blocks, rounds = {"region": (24 if long else 16, 120), "lfs": (40, 100), "fat": (80 if long else 40, 100)}[kind]
+    blocks, rounds = {"region": (24 if long else 16, 150), "lfs": (40, 120), "fat": (80 if long else 40, 120)}[kind]
     sample, stride = (1, 1) if every else (5 if long else 41, 3)
     lab = Lab(kind, blocks, read, more, seed=seed, depth=2, sample=sample, stride=stride, value={"the": "cut"})
     lab.run(lambda lab, target: workload(lab, target, rounds * (4 if long else 1), **kw))

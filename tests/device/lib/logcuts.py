@@ -98,7 +98,7 @@ def workload(lab, target, rounds):
 
 def run(kind, long=False, seed=1, every=False):
     """Cut everywhere on a "region", "lfs" or "fat"; `every`: recovery too. Returns the lab."""
-    blocks, rounds = {"region": (16 if long else 12, 200), "lfs": (32, 130), "fat": (64 if long else 32, 130)}[kind]
+    blocks, rounds = {"region": (16 if long else 12, 260), "lfs": (32, 150), "fat": (64 if long else 32, 150)}[kind]
     sample, stride = (1, 1) if every else (5 if long else 23, 3)
     lab = Lab(kind, blocks, read, more, seed=seed, depth=2, sample=sample, stride=stride)
     lab.run(lambda lab, target: workload(lab, target, rounds * (4 if long else 1)))
