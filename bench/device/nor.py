@@ -8,10 +8,12 @@ PROGRAM = 256
 class Nor:
     """Block device of `blocks` erase blocks of 4,096 bytes; programs of 256 bytes at aligned offsets. It allocates nothing large."""
 
-    def __init__(self, blocks=128):
+    def __init__(self, blocks=128, path=None):
         self._blocks = blocks
         self._data = memoryview(bytearray(blocks * BLOCK))
         self._ones = b"\xff" * PROGRAM
+        if path is not None:
+            return self.load(path)
         for n in range(blocks):
             self.ioctl(6, n)
 
