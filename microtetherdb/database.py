@@ -9,6 +9,11 @@ from json import loads
 from .loading import module
 from .records import keys, record
 
+try:
+    import _mtdb_record as _quick  # ports/record
+except ImportError:  # stock firmware
+    _quick = None
+
 _NO = object()
 
 # MicroPython searches its table of built-ins one by one, some hundred entries; a module's own names are hashed.
@@ -109,8 +114,11 @@ class MicroTetherDB:
                 self._store.put(key, raw)
             self._made += 1
             if self._made >= self._next:
-                module("upkeep").tick(self)
+                self._tick()
         return key
+
+    def _tick(self):
+        module("upkeep").tick(self)
 
     def delete(self, key=None, purge=False):
         """Delete a record: returns 1, or 0 if there is none. `purge=True` deletes all: returns how many."""
@@ -138,7 +146,7 @@ class MicroTetherDB:
         self._deletes += 1
         self._made += 1
         if self._made >= self._next:
-            module("upkeep").tick(self)
+            self._tick()
         return n or 0
 
     # Reading
@@ -205,3 +213,10 @@ class MicroTetherDB:
     _session = None  # first part of generated keys
     _counted = None  # (number of records, the store's count of changes then)
     _moves = None  # of records in indexes, while queries walk through them
+
+
+if _quick:  # the usual forms, in C; the rest is left to the methods above
+    MicroTetherDB._any_put = MicroTetherDB.put
+    MicroTetherDB._any_delete = MicroTetherDB.delete
+    MicroTetherDB.put = _quick.put
+    MicroTetherDB.delete = _quick.delete

@@ -1,0 +1,116 @@
+// The usual forms of MicroTetherDB's put and delete: put(key, data) and delete(key) of a usual key, where no record has tags, a TTL
+// or an index entry. A function in Python costs as much as the tree's work, and these were five.
+//
+// microtetherdb/database.py has the same in Python, for stock firmware and for all other calls: what is not taken here is left to
+// it, with nothing done. MicroPython looks for Ctrl-C in bytecode: none comes between taking the lock and its guard.
+
+#include "record.h"
+
+#include "py/objstr.h"
+#include "py/objtype.h"
+#include "py/runtime.h"
+
+#define MAX_KEY (32) // bytes; longer ones are looked at in Python
+
+// Return an attribute of an instance, or NULL; valid until other code runs.
+static mp_obj_t *member(mp_obj_t db, qstr name) {
+    mp_obj_instance_t *self = MP_OBJ_TO_PTR(db);
+    mp_map_elem_t *found = mp_map_lookup(&self->members, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
+    return found == NULL ? NULL : &found->value;
+}
+
+static bool is_plain(mp_obj_t db) {
+    mp_obj_t *linked = member(db, MP_QSTR__linked);
+    return linked != NULL && *linked == mp_const_false;
+}
+
+static bool is_usual(mp_obj_t key) {
+    if (!mp_obj_is_str(key)) {
+        return false;
+    }
+    GET_STR_DATA_LEN(key, s, len);
+    return len <= MAX_KEY && len > 0 && s[0] >= 2;
+}
+
+static mp_int_t count(mp_obj_t db, qstr name) {
+    mp_obj_t *n = member(db, name);
+    *n = MP_OBJ_NEW_SMALL_INT(MP_OBJ_SMALL_INT_VALUE(*n) + 1);
+    return MP_OBJ_SMALL_INT_VALUE(*n);
+}
+
+static mp_obj_t change(mp_obj_t db, qstr name, mp_obj_t key, mp_obj_t raw) {
+    mp_obj_t call[4];
+    mp_load_method(*member(db, MP_QSTR__store), name, call);
+    call[2] = key;
+    call[3] = raw;
+    mp_obj_t out = mp_call_method_n_kw(raw == MP_OBJ_NULL ? 1 : 2, 0, call);
+    if (raw == MP_OBJ_NULL) {
+        count(db, MP_QSTR__deletes);
+    }
+    if (count(db, MP_QSTR__made) >= MP_OBJ_SMALL_INT_VALUE(*member(db, MP_QSTR__next))) {
+        mp_load_method(db, MP_QSTR__tick, call);
+        mp_call_method_n_kw(0, 0, call);
+    }
+    return out;
+}
+
+// Do a change with the lock held; MP_OBJ_NULL if it is taken, or the change is not as simple as that.
+static mp_obj_t locked(mp_obj_t db, qstr name, mp_obj_t key, mp_obj_t raw) {
+    #if MICROPY_PY_THREAD
+    mp_obj_t lock = *member(db, MP_QSTR__lock);
+    mp_obj_t call[3];
+    mp_load_method(lock, MP_QSTR_acquire, call);
+    call[2] = MP_OBJ_NEW_SMALL_INT(0);
+    if (mp_call_method_n_kw(1, 0, call) != mp_const_true) {
+        return MP_OBJ_NULL;
+    }
+    mp_obj_t out = MP_OBJ_NULL;
+    nlr_buf_t nlr;
+    bool done = nlr_push(&nlr) == 0;
+    if (done) {
+        if (is_plain(db)) {
+            out = change(db, name, key, raw);
+        }
+        nlr_pop();
+    }
+    mp_load_method(lock, MP_QSTR_release, call);
+    mp_call_method_n_kw(0, 0, call);
+    if (!done) {
+        nlr_jump(nlr.ret_val);
+    }
+    return out;
+    #else
+    return change(db, name, key, raw);
+    #endif
+}
+
+static mp_obj_t quick_put(const mp_obj_t *args) {
+    mp_obj_t raw = is_usual(args[1]) ? record_plain(args[2]) : mp_const_none;
+    if (raw == mp_const_none || locked(args[0], MP_QSTR_put, args[1], raw) == MP_OBJ_NULL) {
+        return MP_OBJ_NULL;
+    }
+    return args[1];
+}
+
+static mp_obj_t quick_delete(const mp_obj_t *args) {
+    return is_usual(args[1]) ? locked(args[0], MP_QSTR_delete, args[1], MP_OBJ_NULL) : MP_OBJ_NULL;
+}
+
+static mp_obj_t call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    const record_call_t *self = MP_OBJ_TO_PTR(self_in);
+    mp_arg_check_num(n_args, n_kw, 1, MP_OBJ_FUN_ARGS_MAX, true);
+    if (n_kw == 0 && n_args == self->n_args && mp_obj_is_instance_type(mp_obj_get_type(args[0])) && is_plain(args[0])) {
+        mp_obj_t out = self->quick(args);
+        if (out != MP_OBJ_NULL) {
+            return out;
+        }
+    }
+    mp_obj_t slow[2];
+    mp_load_method(args[0], self->slow, slow);
+    return mp_call_function_n_kw(slow[0], n_args, n_kw, args);
+}
+
+static MP_DEFINE_CONST_OBJ_TYPE(record_call_type, MP_QSTR_function, MP_TYPE_FLAG_BINDS_SELF, call, call);
+
+const record_call_t record_put_obj = {{&record_call_type}, quick_put, MP_QSTR__any_put, 3};
+const record_call_t record_delete_obj = {{&record_call_type}, quick_delete, MP_QSTR__any_delete, 2};

@@ -1,0 +1,18 @@
+// See record.c and calls.c.
+#ifndef MTDB_RECORD_H
+#define MTDB_RECORD_H
+
+#include "py/obj.h"
+
+typedef struct _record_call_t {
+    mp_obj_base_t base;
+    mp_obj_t (*quick)(const mp_obj_t *args); // returns MP_OBJ_NULL, nothing done, for what it does not take
+    uint16_t slow; // name of the method in Python that takes everything
+    uint8_t n_args; // of the quick one, with self
+} record_call_t;
+
+extern const record_call_t record_put_obj, record_delete_obj;
+
+mp_obj_t record_plain(mp_obj_t data);
+
+#endif
