@@ -10,9 +10,9 @@ from .loading import module
 from .records import keys, record
 
 try:
-    import _mtdb_record as _quick  # ports/record
+    from _mtdb_record import delete as _delete, put as _put  # ports/record
 except ImportError:  # stock firmware
-    _quick = None
+    _put = None
 
 _NO = object()
 
@@ -109,13 +109,16 @@ class MicroTetherDB:
             if key is None:
                 key = keys.generated(self)
             if self._linked:
-                module("changelist").write(self, key, raw)
+                self._write(key, raw)
             else:
                 self._store.put(key, raw)
             self._made += 1
             if self._made >= self._next:
                 self._tick()
         return key
+
+    def _write(self, key, raw):
+        module("changelist").write(self, key, raw)
 
     def _tick(self):
         module("upkeep").tick(self)
@@ -215,8 +218,8 @@ class MicroTetherDB:
     _moves = None  # of records in indexes, while queries walk through them
 
 
-if _quick:  # the usual forms, in C; the rest is left to the methods above
+if _put:  # the usual forms, in C; all others are left to the methods above
     MicroTetherDB._any_put = MicroTetherDB.put
     MicroTetherDB._any_delete = MicroTetherDB.delete
-    MicroTetherDB.put = _quick.put
-    MicroTetherDB.delete = _quick.delete
+    MicroTetherDB.put = _put
+    MicroTetherDB.delete = _delete

@@ -119,7 +119,7 @@ class _Tags(Index):
         i = -1 if raw is None else raw.find(b'tags":')
         if i < 0:
             return ()
-        if raw[i - 2 : i + 8] == b'"_tags":["' and raw.find(b'tags":', i + 6) < 0:
+        if raw[i - 3 : i + 8] in (b',"_tags":["', b'{"_tags":["') and raw.find(b'tags":', i + 6) < 0:
             # The usual case: the record's last member; the rest need not be parsed.
             text = raw[i + 8 :].rstrip()
             if text.find(b"]") == len(text) - 2 and b"\\" not in text:

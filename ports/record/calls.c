@@ -1,5 +1,5 @@
-// The usual forms of MicroTetherDB's put and delete: put(key, data) and delete(key) of a usual key, where no record has tags, a TTL
-// or an index entry. A function in Python costs as much as the tree's work, and these were five.
+// The usual forms of MicroTetherDB's put and delete: put(key, data, ttl=, tags=) and delete(key), with keys as most are. A function
+// in Python costs as much as the tree's work, and these were five.
 //
 // microtetherdb/database.py has the same in Python, for stock firmware and for all other calls: what is not taken here is left to
 // it, with nothing done. MicroPython looks for Ctrl-C in bytecode: none comes between taking the lock and its guard.
@@ -11,17 +11,13 @@
 #include "py/runtime.h"
 
 #define MAX_KEY (32) // bytes; longer ones are looked at in Python
+#define MAX_TTL (1 << 29) // seconds
 
 // Return an attribute of an instance, or NULL; valid until other code runs.
 static mp_obj_t *member(mp_obj_t db, qstr name) {
     mp_obj_instance_t *self = MP_OBJ_TO_PTR(db);
     mp_map_elem_t *found = mp_map_lookup(&self->members, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
     return found == NULL ? NULL : &found->value;
-}
-
-static bool is_plain(mp_obj_t db) {
-    mp_obj_t *linked = member(db, MP_QSTR__linked);
-    return linked != NULL && *linked == mp_const_false;
 }
 
 static bool is_usual(mp_obj_t key) {
@@ -38,9 +34,20 @@ static mp_int_t count(mp_obj_t db, qstr name) {
     return MP_OBJ_SMALL_INT_VALUE(*n);
 }
 
-static mp_obj_t change(mp_obj_t db, qstr name, mp_obj_t key, mp_obj_t raw) {
+// Put, or with `raw` NULL delete, in a way that the database is in: returns MP_OBJ_NULL if it is in another one.
+static mp_obj_t change(mp_obj_t db, mp_obj_t key, mp_obj_t raw, bool links) {
     mp_obj_t call[4];
-    mp_load_method(*member(db, MP_QSTR__store), name, call);
+    mp_obj_t *linked = member(db, MP_QSTR__linked);
+    if (links) {
+        *linked = mp_const_true;
+    }
+    if (*linked == mp_const_false) {
+        mp_load_method(*member(db, MP_QSTR__store), raw == MP_OBJ_NULL ? MP_QSTR_delete : MP_QSTR_put, call);
+    } else if (raw == MP_OBJ_NULL) {
+        return MP_OBJ_NULL;
+    } else {
+        mp_load_method(db, MP_QSTR__write, call);
+    }
     call[2] = key;
     call[3] = raw;
     mp_obj_t out = mp_call_method_n_kw(raw == MP_OBJ_NULL ? 1 : 2, 0, call);
@@ -54,8 +61,8 @@ static mp_obj_t change(mp_obj_t db, qstr name, mp_obj_t key, mp_obj_t raw) {
     return out;
 }
 
-// Do a change with the lock held; MP_OBJ_NULL if it is taken, or the change is not as simple as that.
-static mp_obj_t locked(mp_obj_t db, qstr name, mp_obj_t key, mp_obj_t raw) {
+// Do a change with the lock held; returns MP_OBJ_NULL if another thread has it, or as `change` does.
+static mp_obj_t locked(mp_obj_t db, mp_obj_t key, mp_obj_t raw, bool links) {
     #if MICROPY_PY_THREAD
     mp_obj_t lock = *member(db, MP_QSTR__lock);
     mp_obj_t call[3];
@@ -68,9 +75,7 @@ static mp_obj_t locked(mp_obj_t db, qstr name, mp_obj_t key, mp_obj_t raw) {
     nlr_buf_t nlr;
     bool done = nlr_push(&nlr) == 0;
     if (done) {
-        if (is_plain(db)) {
-            out = change(db, name, key, raw);
-        }
+        out = change(db, key, raw, links);
         nlr_pop();
     }
     mp_load_method(lock, MP_QSTR_release, call);
@@ -80,27 +85,62 @@ static mp_obj_t locked(mp_obj_t db, qstr name, mp_obj_t key, mp_obj_t raw) {
     }
     return out;
     #else
-    return change(db, name, key, raw);
+    return change(db, key, raw, links);
     #endif
 }
 
-static mp_obj_t quick_put(const mp_obj_t *args) {
-    mp_obj_t raw = is_usual(args[1]) ? record_plain(args[2]) : mp_const_none;
-    if (raw == mp_const_none || locked(args[0], MP_QSTR_put, args[1], raw) == MP_OBJ_NULL) {
+// `ttl` and `tags` among the keywords; false for anything else.
+static bool keywords(const mp_obj_t *kw, size_t n, mp_obj_t *ttl, mp_obj_t *tags) {
+    for (; n; n--, kw += 2) {
+        if (kw[0] == MP_OBJ_NEW_QSTR(MP_QSTR_ttl)) {
+            *ttl = kw[1];
+        } else if (kw[0] == MP_OBJ_NEW_QSTR(MP_QSTR_tags)) {
+            *tags = kw[1];
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static mp_obj_t quick_put(const mp_obj_t *args, size_t n_kw) {
+    mp_obj_t ttl = mp_const_none, tags = mp_const_none, raw;
+    mp_obj_t call[3];
+    if (!is_usual(args[1]) || !keywords(args + 3, n_kw, &ttl, &tags)) {
+        return MP_OBJ_NULL;
+    }
+    if (n_kw == 0) {
+        raw = record_plain(args[2]);
+    } else {
+        if (ttl != mp_const_none) {
+            if (!mp_obj_is_small_int(ttl) || MP_OBJ_SMALL_INT_VALUE(ttl) <= 0 || MP_OBJ_SMALL_INT_VALUE(ttl) > MAX_TTL) {
+                return MP_OBJ_NULL;
+            }
+            mp_load_method(*member(args[0], MP_QSTR__clock), MP_QSTR_stamp, call);
+            call[2] = ttl;
+            ttl = mp_call_method_n_kw(1, 0, call);
+        }
+        raw = record_encode(args[2], tags, ttl);
+    }
+    if (raw == mp_const_none) {
+        return MP_OBJ_NULL;
+    }
+    bool links = n_kw != 0 && (ttl != mp_const_none || record_has_tags(raw));
+    if (locked(args[0], args[1], raw, links) == MP_OBJ_NULL) {
         return MP_OBJ_NULL;
     }
     return args[1];
 }
 
-static mp_obj_t quick_delete(const mp_obj_t *args) {
-    return is_usual(args[1]) ? locked(args[0], MP_QSTR_delete, args[1], MP_OBJ_NULL) : MP_OBJ_NULL;
+static mp_obj_t quick_delete(const mp_obj_t *args, size_t n_kw) {
+    return is_usual(args[1]) && !n_kw ? locked(args[0], args[1], MP_OBJ_NULL, false) : MP_OBJ_NULL;
 }
 
 static mp_obj_t call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     const record_call_t *self = MP_OBJ_TO_PTR(self_in);
     mp_arg_check_num(n_args, n_kw, 1, MP_OBJ_FUN_ARGS_MAX, true);
-    if (n_kw == 0 && n_args == self->n_args && mp_obj_is_instance_type(mp_obj_get_type(args[0])) && is_plain(args[0])) {
-        mp_obj_t out = self->quick(args);
+    if (n_args == self->n_args && mp_obj_is_instance_type(mp_obj_get_type(args[0])) && member(args[0], MP_QSTR__next) != NULL) {
+        mp_obj_t out = self->quick(args, n_kw);
         if (out != MP_OBJ_NULL) {
             return out;
         }

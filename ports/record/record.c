@@ -301,7 +301,7 @@ mp_obj_t record_plain(mp_obj_t data) {
 static MP_DEFINE_CONST_FUN_OBJ_1(record_plain_obj, record_plain);
 
 // encode(data, tags, stamp): the record of any document.
-static mp_obj_t record_encode(mp_obj_t data, mp_obj_t tags, mp_obj_t stamp) {
+mp_obj_t record_encode(mp_obj_t data, mp_obj_t tags, mp_obj_t stamp) {
     mp_int_t n = tags == mp_const_none ? 0 : count_tags(tags);
     return n < 0 ? mp_const_none : record(data, tags, stamp, n ? TAGS_GIVEN : TAGS_OWN);
 }
@@ -311,6 +311,7 @@ static const mp_rom_map_elem_t record_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__mtdb_record) },
     { MP_ROM_QSTR(MP_QSTR_plain), MP_ROM_PTR(&record_plain_obj) },
     { MP_ROM_QSTR(MP_QSTR_encode), MP_ROM_PTR(&record_encode_obj) },
+    { MP_ROM_QSTR(MP_QSTR_tag_changes), MP_ROM_PTR(&record_tag_changes_obj) },
     { MP_ROM_QSTR(MP_QSTR_put), MP_ROM_PTR(&record_put_obj) },
     { MP_ROM_QSTR(MP_QSTR_delete), MP_ROM_PTR(&record_delete_obj) },
 };

@@ -6,13 +6,17 @@
 
 typedef struct _record_call_t {
     mp_obj_base_t base;
-    mp_obj_t (*quick)(const mp_obj_t *args); // returns MP_OBJ_NULL, nothing done, for what it does not take
+    mp_obj_t (*quick)(const mp_obj_t *args, size_t n_kw); // returns MP_OBJ_NULL, nothing done, for what it does not take
     uint16_t slow; // name of the method in Python that takes everything
-    uint8_t n_args; // of the quick one, with self
+    uint8_t n_args; // of the quick one, with self and without keywords
 } record_call_t;
 
 extern const record_call_t record_put_obj, record_delete_obj;
 
+extern const mp_obj_fun_builtin_var_t record_tag_changes_obj;
+
 mp_obj_t record_plain(mp_obj_t data);
+mp_obj_t record_encode(mp_obj_t data, mp_obj_t tags, mp_obj_t stamp);
+bool record_has_tags(mp_obj_t raw);
 
 #endif
