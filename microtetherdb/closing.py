@@ -19,6 +19,7 @@ def stop(db):
             store.mirror.end()
         db._open = False
         db._store = closed
+        store.changed += 1  # cursors look
         try:
             store.close()
         finally:

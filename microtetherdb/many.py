@@ -3,7 +3,6 @@
 from .loading import module
 from .query.cursor import Cursor
 from .query.run import Query
-from .steps import each
 
 
 def _given(q):
@@ -53,10 +52,10 @@ def _touches(a, b):
 
 async def delete_many_async(db, q):
     """As `delete_many`, sharing the event loop."""
-    return await each(_to_delete(db, q), lambda m: db.delete(m[0]))
+    return await _to_delete(db, q)._each(lambda m: db.delete(m[0]))
 
 
 async def update_many_async(db, q, changes):
     """As `update_many`, sharing the event loop."""
     cursor, changes = _to_update(db, q, changes)
-    return await each(cursor, lambda m: db.update(m[0], changes))
+    return await cursor._each(lambda m: db.update(m[0], changes))
