@@ -65,7 +65,15 @@ def shape_ratios():
     return {"shapes: " + row: round(by["ours"] / by["direct"], 3) for row, by in shapes.count(groups).items()}
 
 
-MEASURES = {"ram": ram, "largest": largest, "code": code, "flash": flash, "instructions": instruction_counts, "m33": m33, "shapes": shape_ratios}
+MEASURES = {
+    "ram": ram,
+    "largest": largest,
+    "code": code,
+    "flash": flash,
+    "instructions": instruction_counts,
+    "m33": m33,
+    "shapes": shape_ratios,
+}
 
 
 def measured():
@@ -98,7 +106,10 @@ if __name__ == "__main__":
     budgets = (
         load()
         if PATH.exists()
-        else {"tolerance": {"ram": 0.1, "largest": 0.25, "code": 0.02, "flash": 0.05, "instructions": 0.2, "m33": 0.03, "shapes": 0.1}, "budgets": {}}
+        else {
+            "tolerance": {"ram": 0.1, "largest": 0.25, "code": 0.02, "flash": 0.05, "instructions": 0.2, "m33": 0.03, "shapes": 0.1},
+            "budgets": {},
+        }
     )
     for name, value in found.items():
         print("%-50s %10s  budget %s" % (name, value, budgets["budgets"].get(name)))

@@ -210,8 +210,6 @@ def regions():
         gc.collect()
 
 
-
-
 def equality_by_hand(t):
     out = []
     loads = json.loads

@@ -152,5 +152,5 @@ static mp_obj_t call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_
 
 static MP_DEFINE_CONST_OBJ_TYPE(record_call_type, MP_QSTR_function, MP_TYPE_FLAG_BINDS_SELF, call, call);
 
-const record_call_t record_put_obj = {{&record_call_type}, quick_put, MP_QSTR__any_put, 3};
-const record_call_t record_delete_obj = {{&record_call_type}, quick_delete, MP_QSTR__any_delete, 2};
+const record_call_t record_put_obj = { { &record_call_type }, quick_put, MP_QSTR__any_put, 3 };
+const record_call_t record_delete_obj = { { &record_call_type }, quick_delete, MP_QSTR__any_delete, 2 };

@@ -104,7 +104,7 @@ static void add_entry(mp_obj_t out, const tag_t *tag, mp_obj_t key, bool comes) 
     memcpy(p + HEAD + 1, tag->s, MIN(tag->len, n - 1));
     memcpy(p + HEAD + n, s, len);
     byte head = HEAD + n;
-    mp_obj_t pair[2] = {mp_obj_new_bytes_from_vstr(&text), comes ? mp_obj_new_bytes(&head, 1) : mp_const_none};
+    mp_obj_t pair[2] = { mp_obj_new_bytes_from_vstr(&text), comes ? mp_obj_new_bytes(&head, 1) : mp_const_none };
     mp_obj_list_append(out, mp_obj_new_tuple(2, pair));
 }
 

@@ -23,7 +23,21 @@ def state(db):
 
 
 KEYS = ["a", "k1", "x" * 32, "x" * 33, "ü" * 16, "ü" * 17, "\x01", "\x02", "", "\x00a", None, 5, b"a", "y" * 128, "y" * 129]
-DATA = [{"a": 1}, {}, {"tags": ["t"]}, {"_tags": ["u"]}, {"_tags": []}, [1], "text", None, 5, {"x": 1.5}, {1: 2}, {"x": b""}, {"a": "z" * 9000}]
+DATA = [
+    {"a": 1},
+    {},
+    {"tags": ["t"]},
+    {"_tags": ["u"]},
+    {"_tags": []},
+    [1],
+    "text",
+    None,
+    5,
+    {"x": 1.5},
+    {1: 2},
+    {"x": b""},
+    {"a": "z" * 9000},
+]
 MORE = [
     {}, {}, {"ttl": 60}, {"ttl": 0}, {"ttl": None}, {"ttl": 1.5}, {"ttl": -1}, {"ttl": True}, {"ttl": 1 << 29}, {"ttl": (1 << 29) + 1},
     {"ttl": 1 << 70}, {"ttl": "1"}, {"tags": ["a", "b"]}, {"tags": ("a",)}, {"tags": []}, {"tags": None}, {"tags": "a"}, {"tags": [""]},
@@ -66,7 +80,12 @@ if unopened is not None:
 # A closed database says so, by each of them.
 quick.close()
 slow.close()
-for call in (lambda: quick.put("a", {}), lambda: quick.delete("a"), lambda: quick.put("a", {}, ttl=5), lambda: quick.put("a", 1, tags=["a"])):
+for call in (
+    lambda: quick.put("a", {}),
+    lambda: quick.delete("a"),
+    lambda: quick.put("a", {}, ttl=5),
+    lambda: quick.put("a", 1, tags=["a"]),
+):
     assert outcome(call)[0] is microtetherdb.DBClosed, outcome(call)
 
 
