@@ -4,8 +4,6 @@ A request goes: arguments -> record codec -> store -> pages. What is used less o
 ranges, maintenance, backup) is loaded with its first use, so that it costs no RAM before.
 """
 
-from json import loads
-
 from .loading import module
 from .records import keys, record
 
@@ -163,7 +161,7 @@ class MicroTetherDB:
         if key is None:
             return default
         if key[0] > 7:
-            return loads(key)
+            return record.loads(key)
         if record.expired(key, self._clock):
             return default
         return record.decode(key)

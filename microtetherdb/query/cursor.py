@@ -6,13 +6,13 @@ new one). Records are given in the order of their keys, by an index in the order
 """
 
 import time
-from json import loads
 
 from micropython import const
 
 from ..locking import hold
 from ..records import keys as _keys, record
 from .run import Query, check_flag, too_deep
+from ..records.record import loads
 from .table_scan import IDLE, NO, acceptor, literals
 
 _AHEAD = const(8)  # matches looked for at one go, while nothing changes:

@@ -9,8 +9,6 @@ A catalogue entry is `00 'c' path` -> `state id flags`. Entries and catalogue ch
 of the record, so that every commit holds both or neither.
 """
 
-import json
-
 from micropython import const
 
 from ..flushing import commit
@@ -137,7 +135,7 @@ def _document(raw):
     # The document of a record; of a wrapped value with tags, what carries them.
     if raw[0] < 8:
         raw = raw[record.text_start(raw) :]
-    return json.loads(raw)
+    return record.loads(raw)
 
 
 def load(db, store):

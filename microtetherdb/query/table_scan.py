@@ -1,9 +1,8 @@
 """Running a query without an index: every record, most of them by a look at their raw bytes only."""
 
-from json import loads
-
 from ..loading import module
 from ..records import keys, record
+from ..records.record import loads
 from .prefilter import needles, prefilter, probe
 
 NO = object()

@@ -14,6 +14,7 @@ typedef struct _record_call_t {
 extern const record_call_t record_put_obj, record_delete_obj;
 
 extern const mp_obj_fun_builtin_var_t record_tag_changes_obj;
+extern const mp_obj_fun_builtin_fixed_t record_loads_obj;
 
 mp_obj_t record_plain(mp_obj_t data);
 mp_obj_t record_encode(mp_obj_t data, mp_obj_t tags, mp_obj_t stamp);
