@@ -13,9 +13,10 @@ class Nor:
         self._data = memoryview(bytearray(blocks * BLOCK))
         self._ones = b"\xff" * PROGRAM
         if path is not None:
-            return self.load(path)
-        for n in range(blocks):
-            self.ioctl(6, n)
+            self.load(path)
+        else:
+            for n in range(blocks):
+                self.ioctl(6, n)
 
     def readblocks(self, n, buf, off=0):
         n = n * BLOCK + off

@@ -277,8 +277,9 @@ def finds():
             gc.collect()
             gc.disable()
             free = gc.mem_free()
-            out = work()
+            kept = work()  # what is counted besides garbage
             print("%s\tgarbage\t%d\t%d" % (name, n, (free - gc.mem_free()) // n))
+            del kept
             gc.enable()
         q = {"n": {"$gte": n // 2}}
         loop = asyncio.new_event_loop()

@@ -211,7 +211,7 @@ static mp_obj_t read_value(reader_t *self, int depth) {
 static mp_obj_t record_loads(mp_obj_t text) {
     mp_buffer_info_t raw;
     if (mp_get_buffer(text, &raw, MP_BUFFER_READ)) {
-        reader_t self = {(const byte *)raw.buf, (const byte *)raw.buf + raw.len};
+        reader_t self = { (const byte *)raw.buf, (const byte *)raw.buf + raw.len };
         mp_obj_t out = read_value(&self, 0);
         while (self.p < self.end && *self.p == ' ') {
             self.p++;
