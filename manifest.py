@@ -1,6 +1,7 @@
 # The library and what it needs, for every image. Boards include this from their own manifest;
 # `without` leaves files of the package out: include("../../manifest.py", without=("ota/slot_file.py",)).
 # `opt=3`, as for MicroPython's own asyncio, leaves out line numbers (10 KB of flash): tracebacks name functions only.
+import ast
 import os
 
 options.defaults(without=(), opt=None)
@@ -17,14 +18,22 @@ files = sorted(
 missing = set(options.without) - set(files)
 if missing:
     raise ValueError("manifest.py: without: no such file in the package: " + ", ".join(sorted(missing)))
+
+
+def is_code(name):
+    """Return whether the file is more than a package's docstring: a folder without __init__.py is a package too (RAM and flash)."""
+    return not name.endswith("/__init__.py") or len(ast.parse(open(os.path.join("microtetherdb", name)).read()).body) > 1
+
+
 files = [name for name in files if name not in options.without]
-package("microtetherdb", files=files, opt=options.opt)
+package("microtetherdb", files=[name for name in files if is_code(name)], opt=options.opt)
 
 # MicroPython enters the full name of each module that it loads in its table of names, in RAM (1.1 KB), unless the firmware
-# has it there: this module, which nobody loads, brings them along.
+# has it there: this module, which nobody loads, brings them along. Of rarely loaded ones they stay out: 40 bytes of flash each.
+rare = ("backup", "check", "jsonlines", "ota/", "query/explain", "stats")
 names = os.path.join("build", "manifest")
 os.makedirs(os.path.join(names, "microtetherdb"), exist_ok=True)
-modules = [name[:-3].replace("/", ".").replace(".__init__", "") for name in files if name != "__init__.py"]
+modules = [name[:-3].replace("/", ".").replace(".__init__", "") for name in files if name != "__init__.py" and not name.startswith(rare)]
 text = "".join("import microtetherdb.%s\n" % name for name in modules)
 path = os.path.join(names, "microtetherdb", "names.py")
 if not os.path.exists(path) or open(path).read() != text:

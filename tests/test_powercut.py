@@ -1,7 +1,7 @@
 """Power cuts from outside (SPEC 5): kill -9 of the UNIX image, and the emulated RP2040 stopped at random instructions.
 
 The cuts at every single flash operation are in tests/device/test_pagelog_cuts.py and test_powercut_db.py.
-MTDB_NIGHTLY=1 selects 100 cuts in the emulator instead of 3, 200 kills instead of 80, every cut followed by every cut in the recovery,
+MTDB_NIGHTLY=1 selects 100 cuts in the emulator instead of 3, 200 kills instead of 40, every cut followed by every cut in the recovery,
 and long workloads.
 """
 
@@ -16,14 +16,14 @@ from conftest import PROGRAMS
 
 NIGHTLY = bool(os.environ.get("MTDB_NIGHTLY"))
 
-# Puts until it is killed; each line "f N" says that what came up to change N is flushed. Change N sets key N % 40 to N.
+# Puts until it is killed; each line "f N" says that what came up to change N is flushed. Change N sets key N % keys to N.
 WRITER = """
 import random, sys
 from microtetherdb import MicroTetherDB
 db = MicroTetherDB({target}, in_memory=False)
 first = {first}
 for i in range(first, first + {count}):
-    db.put("k%d" % (i % 40), {{"n": i, "text": "x" * (i * 7 % 200)}}, tags=["t%d" % (i % 3)])
+    db.put("k%d" % (i % {keys}), {{"n": i, "text": "x" * (i * 7 % 200)}}, tags=["t%d" % (i % 3)])
     if i % 7 == 0:
         db.put_batch([("a%d" % (i % 9), {{"n": i}}), ("b%d" % (i % 9), {{"n": i}})])
     if i % 5 == 0:
@@ -36,14 +36,14 @@ STATE = """
 from microtetherdb import MicroTetherDB
 db = MicroTetherDB({target}, in_memory=False)
 got = {{}}
-for i in range(40):
+for i in range({keys}):
     d = db.get("k%d" % i)
     if d is not None:
         got["k%d" % i] = d["n"]
 top = max(got.values()) if got else -1
 want = {{}}
-for i in range(max(0, top - 39), top + 1):
-    want["k%d" % (i % 40)] = i
+for i in range(max(0, top + 1 - {keys}), top + 1):
+    want["k%d" % (i % {keys})] = i
 assert got == want, (top, got)
 batch = -1
 pairs = 0
@@ -85,8 +85,8 @@ def test_kill_9_loses_nothing_acknowledged(run, tmp_path):
     top = -1
     compactions = 0
     slow = 1  # how much longer a busy machine is to be waited for, so that there is something to cut
-    for cut in range(200 if NIGHTLY else 80):
-        script.write_text(WRITER.format(target='"kill.db"', first=max(top, 0), count=100000))
+    for cut in range(200 if NIGHTLY else 40):
+        script.write_text(WRITER.format(target='"kill.db"', keys=40, first=max(top, 0), count=100000))
         with open(tmp_path / "out", "wb") as out:
             process = subprocess.Popen([str(PROGRAMS["unix"]), str(script)], cwd=tmp_path, env=env, stdout=out, stderr=subprocess.STDOUT)
             time.sleep((rnd.random() ** 2 * 0.12 + 0.004) * slow)
@@ -96,7 +96,7 @@ def test_kill_9_loses_nothing_acknowledged(run, tmp_path):
         assert "Traceback" not in output, output
         compactions += (tmp_path / "kill.db.new").exists()
         before = top
-        top = check(run(READER.format(target='"kill.db"')), max(newest(output), top))
+        top = check(run(READER.format(target='"kill.db"', keys=40)), max(newest(output), top))
         slow = max(1, slow * (1.2 if top == before else 0.95))
     assert top > 200
     print("changes", top, "cuts during compaction", compactions)
@@ -112,14 +112,15 @@ def test_emulated_pico_is_cut_at_random_instructions(tmp_path, medium):
 
     rnd = random.Random(12)
     flash = tmp_path / "flash.bin"
-    reader = READER.format(target=repr(medium))
-    state = STATE.format(target=repr(medium))
-    writer = WRITER.format(target=repr(medium), first="max(top, 0)", count=30).replace("db = ", "# ")
+    keys = 40 if NIGHTLY else 10  # the emulator is slow: few keys
+    reader = READER.format(target=repr(medium), keys=keys)
+    state = STATE.format(target=repr(medium), keys=keys)
+    writer = WRITER.format(target=repr(medium), keys=keys, first="max(top, 0)", count=30 if NIGHTLY else 15).replace("db = ", "# ")
     acknowledged = -1
     verified = 0
     for cut in range(100 if NIGHTLY else 3):
-        # milliseconds: the database is open after some 180, its state read after 240, all written after 550 to 700
-        ms = rnd.randrange(10, 450) if cut % 3 == 2 else rnd.randrange(220, 480)
+        # milliseconds: the database is open after some 180, its state read after 240, all written after 550 to 700; with few keys sooner
+        ms = rnd.randrange(10, 450) if cut % 3 == 2 else rnd.randrange(220, 480) if NIGHTLY else rnd.randrange(200, 350)
         output = emulator.run(state + writer, flash=flash, timeout=600, cut=ms * 1000000)
         assert "Traceback" not in output, output
         if re.search(r"^top -?\d+\r?\n", output, re.M):  # not a line that the cut ended

@@ -55,10 +55,12 @@ def test_conformance_on_the_image(run, board):
 
 @pytest.mark.parametrize("board", ["m33", "rv32"])
 def test_conformance_on_a_microcontroller(run, board):
-    """With a device's floats and ints; the tables lie on its RAM disk."""
+    """With a device's floats and ints; the tables lie on its RAM disk. Each of the two takes every other line, nightly all."""
     files = {p.name: p.read_bytes() for p in TABLES.glob("*.jsonl")}
+    if not NIGHTLY:
+        files = {n: b"".join(data.splitlines(True)[board == "m33" :: 2]) for n, data in files.items()}
     out = run((TABLES / "run.py").read_text(), board, files=files, heap="4m")
-    assert out.endswith(" 0 wrong\n") and int(out.split()[0]) > 4000, out
+    assert out.endswith(" 0 wrong\n") and int(out.split()[0]) > (4000 if NIGHTLY else 2000), out
 
 
 def test_query_over_5000_records_with_20_kb_free(run):

@@ -167,7 +167,7 @@ print("OK")
 def test_random_work_with_such_records_never_crashes(run, pagesize, medium):
     from conftest import ROOT
 
-    for seed in range(20 if NIGHTLY else 2):
+    for seed in range(20 if NIGHTLY else 1):
         text = "SEED, OPS, PAGE, RAM = %d, %d, %d, %r\n" % (seed, 3000, pagesize, medium == "ram") + WORKLOAD
         assert "OK" in run(text, board="stock", heap="16M", timeout=60, path=[str(ROOT)])
 

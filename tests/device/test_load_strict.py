@@ -1,4 +1,5 @@
-# boards: unix unix32 m33
+# boards: unix unix32 rv32
+# nightly: m33
 # qemu heap: 4m
 # heap: 260k
 # SPEC sections 2 and 5: load() takes JSON and nothing else, naming the record that is none; the records before it are stored.

@@ -1,4 +1,5 @@
-# boards: unix unix32
+# boards: unix
+# nightly: unix32
 """SPEC 5, 8: transient errors are retried, failing sectors retired without loss, flipped bits reported, never returned."""
 
 import gc

@@ -1,4 +1,5 @@
-# boards: unix unix32 rv32
+# boards: unix unix32
+# nightly: rv32
 # nightly: m33
 # qemu heap: 4m
 # SPEC section 5: an operation of the device that fails for a moment loses nothing, whichever it is: on littlefs, FAT and a region.

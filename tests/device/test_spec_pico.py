@@ -1,4 +1,5 @@
-# boards: unix unix32 rp2 m33 rv32
+# boards: unix unix32 m33 rv32
+# nightly: rp2
 # SPEC sections 1, 3, 5, 6, 7, 8 in short, for the emulated Pico, on its database region; at length in test_spec_*.py.
 import asyncio
 import sys

@@ -71,7 +71,9 @@ class Lab:
         self.depth = depth
         self.sample = sample
         self.stride = stride
-        self.nth = COARSER if sys.platform == "linux" else 7 if NIGHTLY else 53  # which operations are cut: a microcontroller is slow
+        self.nth = (
+            (1 if sys.maxsize > 1 << 32 else COARSER) if sys.platform == "linux" else 7 if NIGHTLY else 53
+        )  # which operations are cut: a microcontroller is slow
         self.cuts = self.second = 0
         self.acknowledged = {}
         self.queue = []
