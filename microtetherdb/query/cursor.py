@@ -34,12 +34,13 @@ class _Scan:
         self._start = _keys.USER
         self._most = 1
         self._ended = False
+        self.timed = False  # whether one that was found may expire
         self.changed = -1  # the store's count of changes when was looked
 
     def more(self):
         """Return the next matches, the next one last; none yet is possible. Raises StopIteration.
 
-        Each is (stored key, document), with the record if that may expire.
+        Each is (stored key, document), or with the record too, if one of them may expire.
         """
         store = self.store
         if self.changed != store.changed:
@@ -64,12 +65,17 @@ class _Scan:
         parse = loads
         of = type
         document = dict
-        most = min(self._most, self.left or _AHEAD)
+        left = min(self._most, self.left or _AHEAD)
         out = []
+        append = out.append  # locals are found at once
+        length = len
+        ticks = time.ticks_ms
+        diff = time.ticks_diff
+        since = ticks()
+        self.timed = False
         n = 0
-        left = _BYTES
+        size = _BYTES
         key = None
-        until = time.ticks_add(time.ticks_ms(), _MS)
         for key, raw in tree.items(self._start):
             if one in raw or (two is not None and (two in raw or (three is not None and three in raw))):
                 if may is not None and not may(raw):
@@ -77,14 +83,19 @@ class _Scan:
                 elif test is not None and raw[0] >= 8:
                     doc = parse(raw)
                     if of(doc) is document and test(doc):
-                        out.append((key, doc))
+                        append((key, doc))
+                        left -= 1
+                        size -= length(raw)
                 else:
                     doc = accept(raw)
                     if doc is not NO:
-                        out.append((key, doc, raw) if raw[0] < 8 else (key, doc))
-                left -= len(raw)
+                        append((key, doc, raw))
+                        left -= 1
+                        size -= length(raw)
+                        if raw[0] < 8:
+                            self.timed = True
             n += 1
-            if len(out) == most or left < 0 or not n & 1 and time.ticks_diff(until, time.ticks_ms()) <= 0:
+            if left <= 0 or size < 0 or not n & 1 and diff(ticks(), since) >= _MS:
                 if may is not None:
                     self._idle += n
                 return out, key + b"\0", False
@@ -145,7 +156,7 @@ class Cursor:
             self._ready = []
             scan.back(self._last)
             return None
-        if len(m) > 2 and self._expired(m[2]):
+        if scan.timed and len(m) > 2 and m[2][0] < 8 and self._expired(m[2]):
             return None
         self._last = m
         if scan.left:
@@ -172,11 +183,10 @@ class Cursor:
         store = scan.store
         while self._scan is scan:
             ready = self._ready
-            while ready and scan.changed == store.changed:
-                m = ready.pop()
-                if len(m) == 2 or not self._expired(m[2]):
-                    self._last = m
-                    yield m[1]
+            changed = scan.changed
+            while ready and store.changed == changed and not scan.timed:
+                m = self._last = ready.pop()
+                yield m[1]
             try:
                 m = self.__next__()
             except StopIteration:
@@ -226,6 +236,13 @@ class Cursor:
         try:
             while True:
                 await self._pause()
+                scan = self._scan
+                if scan is not None and self._bare and not scan.left:
+                    ready = self._ready
+                    store = scan.store
+                    while ready and scan.changed == store.changed and not scan.timed:
+                        m = self._last = ready.pop()
+                        n += work(m[1]) or 0
                 while self._ready:
                     m = self._next()
                     if m is not None:
