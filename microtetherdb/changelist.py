@@ -21,12 +21,26 @@ def write(db, key, raw, old=_READ):
         key = key.encode()
     if old is _READ:
         old = store.get(key)
-    if raw is not None and not db._indexes and b'tags":' not in raw and (old is None or b'tags":' not in old):
-        if raw[0] > 7 and (old is None or old[0] > 7):
-            return store.put(key, raw)
-        if old is None and store.ram:
-            return _expiring(db, key, raw)
-    _list(db, key, raw, old)
+    if raw is None or db._indexes:
+        return _list(db, key, raw, old)
+    tags = b'tags":' in raw or old is not None and b'tags":' in old
+    if raw[0] > 7 and (old is None or old[0] > 7):  # none expires
+        return _tagged(db, key, raw, old) if tags else store.put(key, raw)
+    if tags or old is not None or not store.ram:
+        return _list(db, key, raw, old)
+    _expiring(db, key, raw)
+
+
+# What most records need, with small frames (docs/architecture.md).
+
+
+def _tagged(db, key, raw, old):
+    out = [(key, raw)]
+    if db._moves is not None or not _tag_changes(old, raw, key, out):
+        return _list(db, key, raw, old)
+    if not db._linked:
+        db._linked = True
+    db._store.apply(out)
 
 
 def _expiring(db, key, raw):

@@ -7,11 +7,6 @@ ranges, maintenance, backup) is loaded with its first use, so that it costs no R
 from .loading import module
 from .records import keys, record
 
-try:
-    from _mtdb_record import delete as _delete, put as _put  # ports/record
-except ImportError:  # stock firmware
-    _put = None
-
 _NO = object()
 
 # MicroPython searches its table of built-ins one by one, some hundred entries; a module's own names are hashed.
@@ -107,19 +102,13 @@ class MicroTetherDB:
             if key is None:
                 key = keys.generated(self)
             if self._linked:
-                self._write(key, raw)
+                module("changelist").write(self, key, raw)
             else:
                 self._store.put(key, raw)
             self._made += 1
             if self._made >= self._next:
-                self._tick()
+                module("upkeep").tick(self)
         return key
-
-    def _write(self, key, raw):
-        module("changelist").write(self, key, raw)
-
-    def _tick(self):
-        module("upkeep").tick(self)
 
     def delete(self, key=None, purge=False):
         """Delete a record: returns 1, or 0 if there is none. `purge=True` deletes all: returns how many."""
@@ -147,7 +136,7 @@ class MicroTetherDB:
         self._deletes += 1
         self._made += 1
         if self._made >= self._next:
-            self._tick()
+            module("upkeep").tick(self)
         return n or 0
 
     # Reading
@@ -216,8 +205,10 @@ class MicroTetherDB:
     _moves = None  # of records in indexes, while queries walk through them
 
 
-if _put:  # the usual forms, in C; all others are left to the methods above
-    MicroTetherDB._any_put = MicroTetherDB.put
-    MicroTetherDB._any_delete = MicroTetherDB.delete
-    MicroTetherDB.put = _put
-    MicroTetherDB.delete = _delete
+try:
+    from _mtdb_record import connect  # ports/record
+except ImportError:  # stock firmware
+    pass
+else:  # put and delete in the usual forms, in C; all others are left to the methods above
+    connect(MicroTetherDB, lambda db: module("upkeep").tick(db), lambda db, key, raw: module("changelist").write(db, key, raw))
+    del connect

@@ -16,7 +16,7 @@ from ..records.record import loads
 from .table_scan import IDLE, NO, acceptor, literals
 
 _AHEAD = const(8)  # matches looked for at one go, while nothing changes:
-_BYTES = const(320)  # of records, for the RAM of documents that wait;
+_BYTES = const(200)  # of records, for the RAM of documents that wait;
 _MS = const(2)  # of time
 
 

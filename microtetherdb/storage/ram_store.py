@@ -34,15 +34,6 @@ def _whole(tree):
     return True
 
 
-def _need(changes):
-    # The bytes that a change list may need. A small frame, see docs/architecture.md.
-    need = 0
-    for c in changes:
-        if c[1] is not None:
-            need += len(c[0]) + len(c[1]) + 16
-    return need
-
-
 class RamStream(io.IOBase):
     """A file of pages; `pages` is the number of pages it had to take in."""
 
@@ -175,7 +166,12 @@ class RamStore(Store):
 
         Raises `DBFull` before anything is changed when there is no room for it.
         """
-        need = self._padded(changes) if self.bad else _need(changes)
+        need = 0
+        if self.bad:
+            self._padded(changes)
+        for key, value in changes:
+            if value is not None:
+                need += len(key) + len(value) + 16
         if len(changes) > _FEW:
             return self.put_many([c[0] for c in changes], [c[1] for c in changes], need)
         self._left -= need
@@ -188,22 +184,18 @@ class RamStore(Store):
         tree = self._tree
         self._break()
         try:
-            self._change(tree, changes, undo)
+            for key, value in changes:
+                was = tree.get(key)
+                undo.append((key, was))  # first: an entry too many does no harm
+                if value is not None:
+                    tree[key] = value
+                elif was is not None:
+                    del tree[key]
         except BaseException as e:
             self._failed(e)
         self._mend(tree)
         if self.mirror is not None:
             self.mirror.changed(changes)
-
-    def _change(self, tree, changes, undo):
-        # What a key had is noted first: an entry too many in `undo` does no harm.
-        for key, value in changes:
-            was = tree.get(key)
-            undo.append((key, was))
-            if value is not None:
-                tree[key] = value
-            elif was is not None:
-                del tree[key]
 
     def put_many(self, keys, values, need, fresh=False):
         """Set (or, value None, delete) many keys; all or nothing. Keys are str or bytes.

@@ -13,6 +13,15 @@
 #define MAX_KEY (32) // bytes; longer ones are looked at in Python
 #define MAX_TTL (1 << 29) // seconds
 
+// Functions in Python, see `record_connect`.
+enum {
+    PUT,
+    DELETE,
+    TICK, // (db): upkeep is due
+    WRITE, // (db, key, raw): put a record with all that belongs to it
+};
+MP_REGISTER_ROOT_POINTER(mp_obj_t record_calls[4]);
+
 // Return an attribute of an instance, or NULL; valid until other code runs.
 static mp_obj_t *member(mp_obj_t db, qstr name) {
     mp_obj_instance_t *self = MP_OBJ_TO_PTR(db);
@@ -46,7 +55,8 @@ static mp_obj_t change(mp_obj_t db, mp_obj_t key, mp_obj_t raw, bool links) {
     } else if (raw == MP_OBJ_NULL) {
         return MP_OBJ_NULL;
     } else {
-        mp_load_method(db, MP_QSTR__write, call);
+        call[0] = MP_STATE_VM(record_calls)[WRITE];
+        call[1] = db;
     }
     call[2] = key;
     call[3] = raw;
@@ -55,8 +65,7 @@ static mp_obj_t change(mp_obj_t db, mp_obj_t key, mp_obj_t raw, bool links) {
         count(db, MP_QSTR__deletes);
     }
     if (count(db, MP_QSTR__made) >= MP_OBJ_SMALL_INT_VALUE(*member(db, MP_QSTR__next))) {
-        mp_load_method(db, MP_QSTR__tick, call);
-        mp_call_method_n_kw(0, 0, call);
+        mp_call_function_1(MP_STATE_VM(record_calls)[TICK], db);
     }
     return out;
 }
@@ -145,12 +154,26 @@ static mp_obj_t call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_
             return out;
         }
     }
-    mp_obj_t slow[2];
-    mp_load_method(args[0], self->slow, slow);
-    return mp_call_function_n_kw(slow[0], n_args, n_kw, args);
+    return mp_call_function_n_kw(MP_STATE_VM(record_calls)[self->slow], n_args, n_kw, args);
 }
 
 static MP_DEFINE_CONST_OBJ_TYPE(record_call_type, MP_QSTR_function, MP_TYPE_FLAG_BINDS_SELF, call, call);
 
-const record_call_t record_put_obj = { { &record_call_type }, quick_put, MP_QSTR__any_put, 3 };
-const record_call_t record_delete_obj = { { &record_call_type }, quick_delete, MP_QSTR__any_delete, 2 };
+const record_call_t record_put_obj = { { &record_call_type }, quick_put, PUT, 3 };
+const record_call_t record_delete_obj = { { &record_call_type }, quick_delete, DELETE, 2 };
+
+// connect(cls, tick, write): take the place of a class's put and delete, which are called for all that is not taken here.
+static mp_obj_t record_connect(mp_obj_t cls, mp_obj_t tick, mp_obj_t write) {
+    mp_obj_t put = mp_load_attr(cls, MP_QSTR_put);
+    mp_obj_t delete = mp_load_attr(cls, MP_QSTR_delete);
+    if (put != MP_OBJ_FROM_PTR(&record_put_obj)) {
+        MP_STATE_VM(record_calls)[PUT] = put;
+        MP_STATE_VM(record_calls)[DELETE] = delete;
+        MP_STATE_VM(record_calls)[TICK] = tick;
+        MP_STATE_VM(record_calls)[WRITE] = write;
+        mp_store_attr(cls, MP_QSTR_put, MP_OBJ_FROM_PTR(&record_put_obj));
+        mp_store_attr(cls, MP_QSTR_delete, MP_OBJ_FROM_PTR(&record_delete_obj));
+    }
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_3(record_connect_obj, record_connect);

@@ -313,6 +313,7 @@ static const mp_rom_map_elem_t record_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_encode), MP_ROM_PTR(&record_encode_obj) },
     { MP_ROM_QSTR(MP_QSTR_loads), MP_ROM_PTR(&record_loads_obj) },
     { MP_ROM_QSTR(MP_QSTR_tag_changes), MP_ROM_PTR(&record_tag_changes_obj) },
+    { MP_ROM_QSTR(MP_QSTR_connect), MP_ROM_PTR(&record_connect_obj) },
     { MP_ROM_QSTR(MP_QSTR_put), MP_ROM_PTR(&record_put_obj) },
     { MP_ROM_QSTR(MP_QSTR_delete), MP_ROM_PTR(&record_delete_obj) },
 };
