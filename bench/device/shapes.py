@@ -1,5 +1,5 @@
 # Documents as people have them: what calls cost, each against the same work done with `btree` and `json` directly, in one run.
-# Arguments: "instructions" (under callgrind, see bench/shapes.py: each stretch between two marks, once) or "times" (medians of
+# Arguments: "instructions" (under callgrind, see bench/shapes.py: each stretch between two marks, once) or "times" (the best of some
 # rounds), then the groups of rows to measure (all of them by default). Prints for each stretch its row, its side ("ours" or
 # "direct") and its number of operations, with times also the microseconds.
 
@@ -81,10 +81,25 @@ def put(db, names, d):
         put(k, d)
 
 
-def put_more(db, names, d, **kw):
+# With the keywords written out: MicroPython's `**kw` costs an allocation that each later one pays for.
+
+
+def put_tags(db, names, d):
     put = db.put
     for k in names:
-        put(k, d, **kw)
+        put(k, d, tags=TAGS)
+
+
+def put_ttl(db, names, d):
+    put = db.put
+    for k in names:
+        put(k, d, ttl=3600)
+
+
+def put_all(db, names, d):
+    put = db.put
+    for k in names:
+        put(k, d, tags=TAGS, ttl=3600)
 
 
 def both(row, names, d, ours):
@@ -107,11 +122,11 @@ def puts():
 
 def extras():
     names = keys(N)
-    both("put, flat, two tags", names, FLAT, lambda db, names, d: put_more(db, names, d, tags=TAGS))
-    both("put, flat, TTL", names, FLAT, lambda db, names, d: put_more(db, names, d, ttl=3600))
+    both("put, flat, two tags", names, FLAT, put_tags)
+    both("put, flat, TTL", names, FLAT, put_ttl)
     d = SHAPES[1][1]
     d = dict(d, vals=[1, 2, 3], h=45.2)
-    both("put, all together: nested, list, floats, two tags, TTL", names, d, lambda db, names, d: put_more(db, names, d, tags=TAGS, ttl=3600))  # fmt: skip
+    both("put, all together: nested, list, floats, two tags, TTL", names, d, put_all)  # fmt: skip
 
 
 def batches():
@@ -168,7 +183,7 @@ def files():
     import _mtdb_board
 
     names = keys(N)
-    for what, kw in (("tags", {"tags": TAGS}), ("TTL", {"ttl": 3600})):
+    for what, more in (("tags", put_tags), ("TTL", put_ttl)):
         row = "put, flat, %s, file, against in place" % what
         with open("shapes.tree", "w+b") as f:
             t = tree(f, _mtdb_board.FILE_CACHE)
@@ -177,8 +192,8 @@ def files():
             t.close()
         remove("shapes.db", "shapes.db.new")
         with MicroTetherDB("shapes.db", in_memory=False) as db:
-            put_more(db, WARM, FLAT, **kw)
-            measure(row, "ours", len(names), lambda: put_more(db, names, FLAT, **kw))
+            more(db, WARM, FLAT)
+            measure(row, "ours", len(names), more, db, names, FLAT)
     remove("shapes.tree", "shapes.db", "shapes.db.new")
 
 
@@ -203,8 +218,8 @@ def regions():
         device = region(n)
         for cache, row in ((32, "put, TTL, region: 5,000 documents against 100"), (12 * 512, "the same with a Pico's cache")):
             db = MicroTetherDB(device, in_memory=False, btree_cachesize=cache)
-            put_more(db, WARM, FLAT, ttl=3600)
-            measure(row, side, FEW, lambda: put_more(db, keys(FEW, n), FLAT, ttl=3600))
+            put_ttl(db, WARM, FLAT)
+            measure(row, side, FEW, put_ttl, db, keys(FEW, n), FLAT)
             db.close()
         device = db = None
         gc.collect()
@@ -302,4 +317,4 @@ else:
             for _ in range(ROUNDS):
                 group()
     for key in order:
-        print("%s\t%s\t%d\t%.2f" % (key + (docs.median(found[key]) / key[2],)))
+        print("%s\t%s\t%d\t%.2f" % (key + (min(found[key]) / key[2],)))
