@@ -12,11 +12,11 @@ VENV := build/venv/bin
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/build/hypothesis
 
-.PHONY: help run lint format test test-nightly bench release boards firmware try flash clean distclean tools data microdot mip stubs
+.PHONY: help run lint format test test-nightly bench release boards firmware try flash update clean distclean tools data microdot mip stubs
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
-	@echo "  variables: BOARD=$(BOARD), ARGS= (script for run), PORT= (device for flash), MPY_DIR=, PICO_SDK_PATH= (own checkouts)"
+	@echo "  variables: BOARD=$(BOARD), ARGS= (script for run), PORT= (device for flash, update), MPY_DIR=, PICO_SDK_PATH= (own checkouts)"
 
 ifneq ($(filter QEMU%,$(BOARD)),)
 run: tools firmware
@@ -62,6 +62,9 @@ try: tools firmware ## REPL of the image of BOARD=, in its emulator
 
 flash: tools firmware ## write the image of BOARD= to a connected device [PORT=]
 	@$(VENV)/python ci/flash.py $(BOARD) $(PORT)
+
+update: tools firmware ## update the board of BOARD= over its USB cable, into its other slot: [PORT=]
+	@$(VENV)/python ci/cable.py $(BOARD) $(PORT)
 
 mip: tools ## make dist/mip, from which `mpremote mip install` installs on stock firmware
 	@$(PYTHON) ci/mip.py

@@ -8,7 +8,8 @@ import fetch
 import host
 import layout
 import publish
-from common import BOARDS, BUILD, ROOT, Failure, micropython, run
+import slots
+from common import BOARDS, BUILD, ROOT, Failure, micropython, replace, run
 
 
 def sdk():
@@ -48,11 +49,12 @@ def pioasm():
 def defines(name, spec):
     """Return what flash.csv decides for the board's header."""
     regions = layout.layout(name, spec["mcu"])
-    return "#define MICROPY_HW_FLASH_STORAGE_BYTES (%d)\n" % (regions["database"][1] + regions["file system"][1])
+    text = "#define MICROPY_HW_FLASH_STORAGE_BYTES (%d)\n" % (regions["database"][1] + regions["file system"][1])
+    return text + "".join("#define MTDB_%s (0x%x)\n" % item for item in slots.defines(regions).items())
 
 
 def build(name, spec):
-    """Build `dist/NAME/*.uf2|.bin|.elf`; fails when the image outgrows its slot."""
+    """Build `dist/NAME`: the merged .uf2, an image (.bin, .elf) for each slot; fails when they outgrow it."""
     tree = micropython()[0]
     host.submodules("tinyusb", "mbedtls")
     regions = layout.layout(name, spec["mcu"])
@@ -71,14 +73,27 @@ def build(name, spec):
             "-Dpioasm_DIR=%s" % pioasm(),
             "-DMICROPY_LIB_DIR=%s" % host.micropython_lib(),
             "-DMICROPY_FROZEN_MANIFEST=%s" % (BOARDS / name / "manifest.py"),
-            "-DUSER_C_MODULES=%s" % (ROOT / "ports" / "btree" / "micropython.cmake"),
+            "-DUSER_C_MODULES=%s" % ";".join(str(ROOT / "ports" / m / "micropython.cmake") for m in ("btree", "rp2/slot")),
             "-DMTDB_DB1_DIR=%s" % (BUILD / "src" / "db1-compat" / "db"),
+            *("-DMTDB_%s=0x%x" % item for item in slots.defines(regions).items()),
         ]  # fmt: skip
         run("firmware %s: configure" % name, command, "configure-" + name, env=env, cwd=ROOT)
     run("firmware " + name, ["cmake", "--build", folder], "firmware-" + name, env=env, cwd=ROOT)
+    slots.link_b(folder, env)
+    images = {}
+    for letter, file in (("a", "firmware.bin"), ("b", "firmware-b.bin")):
+        images[letter] = slots.whole_words(folder / file)
+        headroom = layout.check_image(name, len(images[letter]), regions)
+        slots.check(images[letter], spec["mcu"], regions["slot " + letter.upper()], "slot " + letter.upper())
+    boot = slots.boot_loader(spec["mcu"], regions, folder, sdk(), images["a"], env)
+    both = slots.merged(spec["mcu"], regions, boot, images["a"], (folder / "firmware.uf2").read_bytes())
+    replace(folder / "merged.uf2", both)
     elf = folder / "firmware.elf"
     size = publish.size_report(elf, "arm-none-eabi-")
-    image = (folder / "firmware.bin").stat().st_size
-    size.update(image=image, slot=regions["slot A"][1], headroom=layout.check_image(name, image, regions))
+    size.update(boot=len(boot), image=len(images["a"]), slot=regions["slot A"][1], headroom=headroom)
     base = publish.release_name(name)
-    publish.publish(name, {base + "." + kind: folder / ("firmware." + kind) for kind in ("uf2", "bin", "elf")}, size)
+    files = {base + ".uf2": folder / "merged.uf2"}
+    for letter, file in (("a", "firmware"), ("b", "firmware-b")):
+        for kind in (".bin", ".elf"):
+            files[base + "-" + letter + kind] = folder / (file + kind)
+    publish.publish(name, files, size)

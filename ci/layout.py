@@ -5,6 +5,7 @@ import re
 from common import BOARDS, Failure
 
 BLOCK = 0x1000  # erase block of the flash chips
+NAMES = ["boot loader", "slot A", "slot B", "control", "database", "file system"]
 CHIP = {"rp2040": 2 << 20, "rp2350": 4 << 20}  # bytes of flash on the boards that we build for
 
 
@@ -25,6 +26,10 @@ def layout(name, chip):
         regions[region] = (offset, size)
     if end > CHIP[chip]:
         raise Failure("boards/%s/flash.csv: %d bytes do not fit the %s board's %d" % (name, end, chip, CHIP[chip]))
+    if list(regions) != NAMES or regions["boot loader"][0]:
+        raise Failure("boards/%s/flash.csv: there must be %s, from offset 0" % (name, ", ".join(NAMES)))
+    if regions["control"][1] != 2 * BLOCK or sum(regions["control"]) != regions["database"][0]:
+        raise Failure("boards/%s/flash.csv: control is two erase blocks in front of the database" % name)
     if regions["slot A"][1] != regions["slot B"][1]:
         raise Failure("boards/%s/flash.csv: slot A and slot B differ in size" % name)
     if sum(regions["database"]) != regions["file system"][0]:

@@ -122,13 +122,16 @@ def images(folder):
     return sorted(p for p in folder.iterdir() if p.suffix in (".uf2", ".bin", ".elf", ".app-bin") or p.name == "micropython")
 
 
-def update_image(found):
-    """Return the image that an update over the air installs."""
+def update_images(found):
+    """Return the images that an update over the air installs: one, or one for each slot."""
+    slots = [path for path in found if path.name.endswith(("-a.bin", "-b.bin"))]
+    if len(slots) == 2:
+        return slots
     for kind in (".app-bin", ".bin", ""):
         for path in found:
             if path.suffix == kind:
-                return path
-    return None
+                return [path]
+    return []
 
 
 def sums(folder):
@@ -148,7 +151,9 @@ def complete(name, spec, folder, key=None, security=0):
     replace(folder / "bom.cdx.json", bom(name, spec, found))
     replace(folder / "LICENCES.txt", licences(spec["port"]))
     try:
-        m = updates.make(update_image(found), name, library_version(), security=security, key=key)
+        first, *second = update_images(found)
+        updates.linked(name, [first, *second])
+        m = updates.make(first, name, library_version(), security=security, key=key, second=second[0] if second else None)
     except updates.Refused as e:
         raise Failure(str(e)) from None
     updates.write(m, folder)

@@ -2,7 +2,8 @@
 """Updates over the air, on the host: create keys, sign images, inspect manifests, serve them to devices.
 
 updates.py keygen FILE                      private key (PEM), and FILE.pub for the board's OTA_KEY
-updates.py sign IMAGE --board B --version V [--security N] [--key FILE]   writes B.json beside the image
+updates.py sign IMAGE [IMAGE_B] --board B --version V [--security N] [--key FILE]   writes B.json beside the image
+    (a Pico's release has an image for each slot: ...-a.bin ...-b.bin)
 updates.py inspect MANIFEST [--public FILE|HEX]
 updates.py serve DIRECTORY [--bind ADDRESS] [--port N]
 """
@@ -20,8 +21,17 @@ from pathlib import Path
 sys.modules.setdefault("micropython", types.SimpleNamespace(const=lambda value: value))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import common  # noqa: E402
+import layout  # noqa: E402
+import slots  # noqa: E402
+
 from microtetherdb.ota import manifest  # noqa: E402
 from microtetherdb.ota.errors import BadManifest  # noqa: E402
+
+
+SIGNATURES = (("signature", False), ("slots_signature", True))  # and whether it is over the images of both slots
 
 
 class Refused(Exception):
@@ -76,27 +86,56 @@ def keygen(path):
     return public
 
 
-def make(image, board, version, variant="", security=0, updater=1, key=None):
+def _image(path):
+    """Return what a manifest says of the image in the file `path`."""
+    data = path.read_bytes()
+    if path.suffix.lower() == ".uf2" or data[:4] == b"UF2\n":
+        raise Refused("%s is for copying by USB: sign the plain image (.bin)" % path)
+    if data[:1] == b"\xe9" and data[32:36] != b"\x32\x54\xcd\xab":
+        raise Refused("%s is a full-flash image: sign the .app-bin" % path)
+    return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "file": urllib.parse.quote(path.name, safe="")}
+
+
+def linked(name, paths):
+    """Raise Refused unless the board takes that many images, and each is linked for its slot."""
+    spec = common.board(name)
+    if spec["port"] != "rp2":
+        if len(paths) != 1:
+            raise Refused("%s: one image serves both slots" % name)
+        return
+    if len(paths) != 2:
+        raise Refused("%s has an image for each slot: give the -a.bin and the -b.bin" % name)
+    regions = layout.layout(name, spec["mcu"])
+    for letter, path in zip("AB", paths):
+        data = Path(path).read_bytes()
+        try:
+            layout.check_image(name, len(data), regions)
+            slots.check(data, spec["mcu"], regions["slot " + letter], "slot " + letter)
+        except common.Failure as e:
+            raise Refused(str(e)) from None
+
+
+def make(image, board, version, variant="", security=0, updater=None, key=None, second=None):
     """Return the manifest (dict) of the file `image`, signed when `key` names a private key.
 
-    Signatures are deterministic (RFC 6979): the same image, fields and key give the same manifest.
+    `second`: the image for slot B of a board that has one for each slot; then `image` is slot A's. `updater`: by default the lowest
+    client that can install it. Signatures are deterministic (RFC 6979): the same image, fields and key give the same manifest.
     """
-    image = Path(image)
-    data = image.read_bytes()
-    if image.suffix.lower() == ".uf2" or data[:4] == b"UF2\n":
-        raise Refused("%s is for copying by USB: sign the plain image (.bin)" % image)
-    if data[:1] == b"\xe9" and data[32:36] != b"\x32\x54\xcd\xab":
-        raise Refused("%s is a full-flash image: sign the .app-bin" % image)
-    m = {"board": board, "variant": variant, "version": version, "security": security, "size": len(data)}
-    m.update(sha256=hashlib.sha256(data).hexdigest(), updater=updater, file=urllib.parse.quote(image.name, safe=""))
+    images = [_image(Path(path)) for path in (image, second) if path]
+    m = {"board": board, "variant": variant, "version": version, "security": security, **images[0]}
+    m["updater"] = updater or len(images)
+    if second:
+        m["slots"] = images
     try:
         m = manifest.parse(m)
     except BadManifest as e:
         raise Refused("%s: missing, wrong type or out of range" % e) from None
     if key:
         ec, utils, hashes, _ = _crypto()
-        der = load_key(key).sign(manifest.canonical(m), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
-        m["signature"] = "%064x%064x" % utils.decode_dss_signature(der)
+        private = load_key(key)
+        for name, several in SIGNATURES[: len(images)]:
+            der = private.sign(manifest.canonical(m, several), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+            m[name] = "%064x%064x" % utils.decode_dss_signature(der)
     return m
 
 
@@ -123,9 +162,10 @@ def signed_by(m, public):
 
     try:
         key = ec.EllipticCurvePublicNumbers(int(public[:64], 16), int(public[64:], 16), ec.SECP256R1()).public_key()
-        s = m.get("signature", "")
-        der = utils.encode_dss_signature(int(s[:64], 16), int(s[64:], 16))
-        key.verify(der, manifest.canonical(m), ec.ECDSA(hashes.SHA256()))
+        for name, several in SIGNATURES[: 2 if "slots" in m else 1]:
+            s = m.get(name, "")
+            der = utils.encode_dss_signature(int(s[:64], 16), int(s[64:], 16))
+            key.verify(der, manifest.canonical(m, several), ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -140,14 +180,15 @@ def inspect(path, public=None):
         raise Refused("%s: %s" % (path, e)) from None
     lines = ["%-10s %s" % (name, m[name]) for name in manifest.FIELDS]
     good = True
-    image = path.parent / urllib.parse.unquote(m.get("file", ""))
-    if image.is_file():
-        data = image.read_bytes()
-        same = len(data) == m["size"] and hashlib.sha256(data).hexdigest() == m["sha256"]
-        good = same
-        lines.append("image      %s: %s" % (image.name, "size and SHA-256 match" if same else "DIFFERS from the manifest"))
-    else:
-        lines.append("image      %s: not here" % image.name)
+    for what in m.get("slots", [m]):
+        image = path.parent / urllib.parse.unquote(what.get("file", ""))
+        if image.is_file():
+            data = image.read_bytes()
+            same = len(data) == what["size"] and hashlib.sha256(data).hexdigest() == what["sha256"]
+            good = good and same
+            lines.append("image      %s: %s" % (image.name, "size and SHA-256 match" if same else "DIFFERS from the manifest"))
+        else:
+            lines.append("image      %s: not here" % image.name)
     if "signature" not in m:
         lines.append("signature  none: devices with a key refuse it")
     elif not public:
@@ -206,11 +247,12 @@ def main(argv=None):
     p.add_argument("file")
     p = commands.add_parser("sign")
     p.add_argument("image")
+    p.add_argument("second", nargs="?", metavar="IMAGE_B")
     p.add_argument("--board", required=True)
     p.add_argument("--version", required=True)
     p.add_argument("--variant", default="")
     p.add_argument("--security", type=int, default=0)
-    p.add_argument("--updater", type=int, default=1)
+    p.add_argument("--updater", type=int)
     p.add_argument("--key")
     p = commands.add_parser("inspect")
     p.add_argument("manifest")
@@ -227,7 +269,9 @@ def main(argv=None):
         if command == "keygen":
             print("OTA_KEY = %r" % keygen(args["file"]))
         elif command == "sign":
-            path = write(make(**args), Path(args["image"]).parent)
+            m = make(**args)
+            linked(args["board"], [path for path in (args["image"], args["second"]) if path])
+            path = write(m, Path(args["image"]).parent)
             print("%s: %s" % (path, "signed" if args["key"] else "NOT signed (no --key)"))
         elif command == "inspect":
             lines, good = inspect(args["manifest"], args["public"])

@@ -28,7 +28,7 @@ def __getattr__(name):
         return loading.module("config").Defaults()
     if name == "preload":
         return loading.module("methods").preload
-    if name == "QueryError" or name.startswith("DB"):
+    if name in ("QueryError", "DuplicateKeyError") or name.startswith("DB"):
         return getattr(loading.module("errors"), name)
     if name == "ota":
         return loading.module(name)  # no other module: `dir()` asks for every name that there is, and would load them all

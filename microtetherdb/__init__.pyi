@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, overload, type_chec
 from typing_extensions import NotRequired, Self, TypeAlias, TypedDict
 
 from . import ota as ota
+from .collection import Collection
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -18,7 +19,9 @@ Document: TypeAlias = Any  # what was stored
 Filter: TypeAlias = Mapping[str, Any] | str  # a str is JSON text
 Changes: TypeAlias = Mapping[str, Any] | str
 Sort: TypeAlias = str | tuple[str, int] | Sequence[str | tuple[str, int]] | Mapping[str, int]  # 1 or -1
-Fields: TypeAlias = Sequence[str] | Mapping[str, int]  # 1 or 0
+Fields: TypeAlias = Sequence[str] | Mapping[str, Any]  # 1, 0, {"$slice": ...} or {"$elemMatch": ...}
+Index: TypeAlias = str | Sequence[str | tuple[str, int]] | Mapping[str, int]  # a path, or several with 1 or -1
+Pipeline: TypeAlias = Sequence[Mapping[str, Any]] | str  # stages; a str is JSON text
 Tags: TypeAlias = list[str] | tuple[str, ...]
 
 __version__: str
@@ -56,6 +59,9 @@ class DBCorrupt(DBError):
 class DBClosed(DBError):
     """The database is closed."""
 
+class DuplicateKeyError(DBError):
+    """There is a document with this `_id`, or with these values in a unique index; nothing was changed."""
+
 class QueryError(DBError):
     """A filter or an update has an unknown operator or a malformed operand."""
 
@@ -91,6 +97,7 @@ class Stats(TypedDict):
 
     name: str
     records: int
+    collections: int
     ttls: int
     puts: int
     gets: int
@@ -224,11 +231,11 @@ class MicroTetherDB:
         An item is a document, or a tuple (key, document); TTLs and tags do not go into it. `ttls`, `tags`: one for all, or a
         list with one for each. Raises as `put` does, naming the item, and stores nothing then.
         """
-    def update(self, key: str, changes: Changes) -> int:
+    def update(self, key: str, changes: Changes, array_filters: Sequence[Mapping[str, Any]] | None = None) -> int:
         """Change fields of a document: plain fields are set, MongoDB's update operators applied.
 
-        TTL and tags stay. Returns 1, or 0 if there is no such record. Raises `QueryError` for a
-        malformed change, `TypeError`, `ValueError`, `DBFull`; the record is unchanged then.
+        `array_filters`: list of filters for `$[name]` in paths. TTL and tags stay. Returns 1, or 0 if there is no such record. Raises
+        `QueryError` for a malformed change, `TypeError`, `ValueError`, `DBFull`; the record is unchanged then.
         """
     @overload
     def delete(self, key: str) -> int:
@@ -333,35 +340,59 @@ class MicroTetherDB:
         """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
     async def count_async(self, q: Filter | None = None) -> int:
         """As `count`, sharing the event loop."""
+    def aggregate(self, pipeline: Pipeline, max_groups: int = 1000) -> Cursor[Document]:
+        """Return a `Cursor` over what a pipeline gives: a list of stages as MongoDB has them, or its JSON text.
+
+        Every document of it has its key as `_id`. At most `max_groups` groups are kept in RAM at a time. Raises `QueryError`
+        naming the stage or the operator, before any record is read unless it is for what is in a document.
+        """
+
+        pass
+    async def aggregate_async(self, pipeline: Pipeline, max_groups: int = 1000) -> list[Document]:
+        """As `aggregate`, sharing the event loop."""
+
+        pass
     def explain(self, q: Filter | None = None, sort: Sort | None = None, skip: int = 0, limit: int = 0) -> Explanation:
         """Run a query and return how: plan, index, records examined and returned, and where the order came from."""
     def delete_many(self, q: Filter) -> int:
         """Delete all matches, one at a time; returns how many."""
     async def delete_many_async(self, q: Filter) -> int:
         """As `delete_many`, sharing the event loop."""
-    def update_many(self, q: Filter, changes: Changes) -> int:
+    def update_many(self, q: Filter, changes: Changes, array_filters: Sequence[Mapping[str, Any]] | None = None) -> int:
         """Apply `changes` to all matches, each one atomically; returns how many.
 
-        Raises `QueryError` for malformed changes before any record is read. An error in one document
-        leaves this one as it was and those before it changed.
+        `$` in a path is the element that the filter found, `$[name]` those of `array_filters`. Raises `QueryError` for malformed
+        changes before any record is read. An error in one document leaves this one as it was and those before it changed.
         """
-    async def update_many_async(self, q: Filter, changes: Changes) -> int:
+    def distinct(self, path: str, q: Filter | None = None) -> list[Any]:
+        """Return the list of different values at a path in all matches, the elements of an array one by one, in the order of finding."""
+    async def distinct_async(self, path: str, q: Filter | None = None) -> list[Any]:
+        """As `distinct`, sharing the event loop."""
+    def collection(self, name: str) -> Collection:
+        """Return the `Collection` of that name: documents of the same file or region, in a key range of their own. It is made with the first write."""
+    def collections(self) -> list[str]:
+        """Return the sorted list of the collections' names."""
+    async def update_many_async(self, q: Filter, changes: Changes, array_filters: Sequence[Mapping[str, Any]] | None = None) -> int:
         """As `update_many`, sharing the event loop."""
-    def create_index(self, path: str) -> None:
-        """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.
+    def create_index(self, path: Index, unique: bool = False) -> str:
+        """Index a path ("address.city"), or several ([("room", 1), ("time", -1)]): existing records in bounded steps, new ones as they come.
 
+        `unique`: no two records may have the same value there; what has none has null. Returns the name that `drop_index` takes.
         The index is used once it is complete; a build that was cut off is begun again. Two calls for one path build it together;
         `drop_index` ends them.
-        Raises `QueryError` for a path that cannot be indexed, `DBFull`.
+        Raises `QueryError` for a path that cannot be indexed, `DuplicateKeyError`, `DBFull`.
         """
-    async def create_index_async(self, path: str) -> None:
+    async def create_index_async(self, path: Index, unique: bool = False) -> str:
         """As `create_index`, sharing the event loop."""
-    def drop_index(self, path: str) -> bool:
-        """Remove an index in bounded steps; returns whether there was one. `create_index` of the path meanwhile makes it anew."""
-    async def drop_index_async(self, path: str) -> bool:
+    def drop_index(self, path: Index) -> bool:
+        """Remove an index in bounded steps; returns whether there was one. `path`: as for `create_index`, or its name.
+
+        `create_index` of the path meanwhile makes it anew.
+        """
+    async def drop_index_async(self, path: Index) -> bool:
         """As `drop_index`, sharing the event loop."""
     def indexes(self) -> list[str]:
-        """Return the sorted list of indexed paths; tags, always indexed, are not in it."""
+        """Return the sorted list of indexed paths, of several the name ("room_1_time_-1"); tags, always indexed, are not in it."""
     def flush(self) -> None:
         """Make every acknowledged operation durable."""
     def check(self) -> Report:
@@ -396,7 +427,7 @@ class MicroTetherDB:
     def stats(self) -> Stats:
         """Return counts as a dict; all but the sizes are since opening.
 
-        - `name`: "RAM", the path, or "flash:"; `records`; `ttls`: records that have a TTL.
+        - `name`: "RAM", the path, or "flash:"; `records`, those in collections too; `collections`; `ttls`: records that have a TTL.
         - `puts`, `gets`, `deletes`, `queries`: calls, records of a batch one by one; `operations`: all of these and `expired`: records
           that clean-up removed.
         - `flushes`; `flush_threshold`: operations from one to the next.

@@ -113,4 +113,4 @@ def _sweep(db):
 
 def _step(db):
     log = db._store.log
-    return log is not None and log.step() or db._leftover and module("query.index_entries").reclaim(db)
+    return log is not None and log.step() or db._leftover and module("cleanup").reclaim(db)

@@ -7,6 +7,7 @@ from micropython import const
 from .errors import DBLock
 from .loading import module
 from .records import keys, record
+from .records.key_range import is_record
 from .storage import places
 
 _STEP = const(8)  # records between two yields
@@ -85,7 +86,7 @@ class _Mirror:
         # A RAM database's time line ends with it: its TTLs are stamped anew, with entries.
         copy = self.copy
         out = [(key, raw)]
-        if self.ram and key[0] != 0:
+        if self.ram and is_record(key):
             old = copy.get(key)
             stamp = None if old is None else record.stamp(old)
             if stamp is not None:
@@ -127,7 +128,7 @@ class _Mirror:
             self.at = key
             if key != keys.META:
                 self._put(key, raw)
-            if key[0] != 0:
+            if is_record(key):
                 records += 1
             n += 1
             if n % _COMMIT == 0:

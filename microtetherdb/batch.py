@@ -154,6 +154,8 @@ def _put_any(db, items, ttls, tags):
 
 
 def _apply(db, out, stamps):
+    for index in (db._indexes or {}).values():
+        index.pending = None  # of the change list
     if out:
         db._store.apply(out)
         for key, was, new in stamps:

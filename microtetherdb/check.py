@@ -18,10 +18,14 @@ def check_steps(db):
     `records`, `expiries`, `entries`: how many were verified. Changes nothing.
     """
     report = {"ok": True, "problems": [], "found": 0, "pages": 0, "records": 0, "expiries": 0, "entries": 0}
-    for part in (_pages, _keys, _records, _expiries, _entries):
+    todo = [(part, db) for part in (_pages, _keys, _records, _expiries, _entries)]
+    if db._store.first(b"\0d") is not None:
+        for collection in module("parts").every(db):
+            todo += ((_records, collection), (_entries, collection))
+    for part, of in todo:
         try:
             n = 0
-            for _ in part(db, report):
+            for _ in part(of, report):
                 n += 1
                 if not n % _STEP:
                     yield
@@ -80,7 +84,7 @@ def _records(db, report):
         try:
             record.decode(raw)
             stamp = record.stamp(raw)
-            lost = [i.path for i in _indexes(db) for code in i.of_record(raw) if store.get(i.key(code, key)[0]) is None]
+            lost = [i.name() for i in _indexes(db) for code in i.of_record(raw) if store.get(i.key(code, key)[0]) is None]
         except (ValueError, DBError) as e:
             _problem(report, "record %r: %s" % (key, e))
             continue
@@ -109,7 +113,7 @@ def _entries(db, report):
             head = head[0]
             raw = store.get(entry[head:])
             if raw is None or entry[3:head] not in index.of_record(raw):
-                _problem(report, "index on %s: %r has no such value" % (index.path, entry[head:]))
+                _problem(report, "index on %s: %r has no such value" % (index.name(), entry[head:]))
             report["entries"] += 1
             yield
             if index not in _indexes(db):

@@ -23,9 +23,12 @@ def expire(db, limit, flush=True):
         if old is None or not record.expired(old, db._clock):
             break
         out = []
-        was, new = module("changelist").changes(db, key, old, None, out)
-        store.apply(out)
-        db._expiry.applied(key, was, new)
+        part = db
+        if not key[0]:
+            part, key = module("parts").owner(db, key)
+        was, new = module("changelist").changes(part, key, old, None, out)
+        part._store.apply(out)
+        part._expiry.applied(key, was, new)
         n += 1
         db._made += 1
         db._deletes += 1
@@ -35,6 +38,13 @@ def expire(db, limit, flush=True):
     if not n:
         db._expiry.sweep(store)
     return n
+
+
+def reclaim(db):
+    """Remove a little of what a dropped or unfinished index, or a dropped collection, left; with the lock held; True if there may be more."""
+    if db._store.first(b"\0d") is not None and module("parts").reclaim(db):
+        return True
+    return module("query.index_entries").reclaim(db)
 
 
 def sweep(db):
@@ -54,6 +64,6 @@ def cleanup_steps(db):
             yield
     while db._expiry is not None and db._expiry.sweep(db._store):
         yield
-    while db._leftover and module("query.index_entries").reclaim(db):
+    while db._leftover and reclaim(db):
         yield
     return n

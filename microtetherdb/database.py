@@ -194,7 +194,7 @@ class MicroTetherDB:
 
     # For help(db), which shows what the class itself has.
     _also = (
-        "keys values items update ttl expire put_batch delete_batch query find count explain delete_many update_many"
+        "keys values items update ttl expire put_batch delete_batch query find count aggregate explain delete_many update_many"
         " create_index drop_index indexes cleanup flush stats check backup dump load, see dir(db)"
     )
 

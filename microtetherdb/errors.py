@@ -21,5 +21,9 @@ class DBClosed(DBError):
     """The database is closed."""
 
 
+class DuplicateKeyError(DBError):
+    """There is a document with this `_id`, or with these values in a unique index; nothing was changed."""
+
+
 class QueryError(DBError):
     """A filter or an update has an unknown operator or a malformed operand."""

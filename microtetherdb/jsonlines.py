@@ -11,8 +11,8 @@ _STEP = const(8)  # records between two yields
 _LINE = const(32768)  # characters of a record's text: 8192 bytes of JSON, its key and tags, white space and \u escapes
 
 
-def _lines(db):
-    # One line for each record: {"_id": key, "data": document, "tags": [...], "ttl": seconds}.
+def _lines(db, more=""):
+    # One line for each record: {"_id": key, "data": document, "tags": [...], "ttl": seconds}; `more`: of a collection, its name.
     clock = db._clock
     for key, raw in db._store.scan(keys.USER):
         stamp = record.stamp(raw)
@@ -26,7 +26,10 @@ def _lines(db):
             text = raw[record.text_start(raw) :].decode()
         if stamp is not None:
             text = '%s,"ttl":%.3f' % (text, clock.left(stamp))
-        yield '{"_id":%s,"data":%s}\n' % (key, text)
+        yield '{"_id":%s%s,"data":%s}\n' % (key, more, text)
+    if not more and db._store.first(b"\0d") is not None:
+        for part in module("parts").every(db):
+            yield from _lines(part, ',"collection":' + json.dumps(part.name))
 
 
 def dump_steps(db, stream):
@@ -62,7 +65,10 @@ def _load(db, stream):
         except (ValueError, TypeError, KeyError, MemoryError) as e:
             _refuse(n, e)
         try:
-            db.put(key=item["_id"], data=data, ttl=item.get("ttl"), tags=item.get("tags"))
+            if "collection" in item:
+                db.collection(item["collection"])._load(item["_id"], data, item.get("ttl"), item.get("tags"))
+            else:
+                db.put(key=item["_id"], data=data, ttl=item.get("ttl"), tags=item.get("tags"))
         except (ValueError, TypeError) as e:
             _refuse(n, e)
         n += 1

@@ -38,6 +38,15 @@ _FIRST = (
     ("query.cursor", "query.run"),
     ("many", "query.cursor query.projection"),
     ("query.explain", "query.run"),
+    ("query.array_fields", "query.filter"),
+    ("update.positional", "query.filter update.target"),
+    ("collection.collection", "collection query.run changelist parts"),
+    ("collection.writing", "collection query.run update.operators records.encoder arguments upkeep"),
+    ("collection.bulk", "parts"),
+    ("query.expression", "errors query.value_order query.operand query.path query.values"),
+    ("query.aggregate", "query.expression"),
+    ("query.group", "query.values"),
+    ("query.reshape", "query.expression"),
 )
 
 _lock = allocate_lock()

@@ -1,8 +1,11 @@
-"""`delete_many` and `update_many`: all matches, one at a time and each by itself."""
+"""`delete_many` and `update_many`: all matches, one at a time and each by itself; and `distinct`."""
 
 from .loading import module
 from .query.cursor import Cursor
+from .query.path import fields, walk
 from .query.run import Query
+from .query.value_order import MISSING, encode
+from .records import keys
 
 
 def _given(q):
@@ -24,26 +27,33 @@ def _to_delete(db, q):
     return Cursor(db, Query(_given(q), fields=()), True)
 
 
-def update_many(db, q, changes):
+def update_many(db, q, changes, array_filters=None):
     """Apply `changes` to all matches, each one atomically; returns how many.
 
-    Raises `QueryError` for malformed changes before any record is read. An error in one document
-    leaves this one as it was and those before it changed.
+    `$` in a path is the element that the filter found, `$[name]` those of `array_filters`. Raises `QueryError` for malformed
+    changes before any record is read. An error in one document leaves this one as it was and those before it changed.
     """
     n = 0
-    cursor, changes = _to_update(db, q, changes)
-    for key, _ in cursor:
-        n += db.update(key, changes)
+    cursor, work = _to_update(db, q, changes, array_filters)
+    for m in cursor:
+        n += work(m)
     return n
 
 
-def _to_update(db, q, changes):
+def _to_update(db, q, changes, array_filters=None):
     update = module("update.operators")
-    changes = update.parsed(changes)
-    paths = update.check(changes)
-    # An index whose entries move under the walk is not used: key order needs no memory.
-    without = [p for p in db._indexes or () if any(_touches(p, c) for c in paths)]
-    return Cursor(db, Query(_given(q), fields=()), True, without), changes
+    changes = update.check(changes)
+    q = module("query.filter").parsed(_given(q))
+    places = update.places(changes, q, array_filters)
+    change = module("modify").change
+    stored = keys.stored
+    return Cursor(db, Query(q, fields=()), True, untouched(db, changes)), lambda m: change(db, m[0], stored(m[0]), changes, places)
+
+
+def untouched(db, changes):
+    """Return the indexes (their paths) whose entries checked changes move: a walk uses none of them, as key order needs no memory."""
+    paths = module("update.target").touched(changes)
+    return [i.path for i in (db._indexes or {}).values() if any(_touches(p, c) for c in paths for p in i.paths())]
 
 
 def _touches(a, b):
@@ -55,7 +65,38 @@ async def delete_many_async(db, q):
     return await _to_delete(db, q)._each(lambda m: db.delete(m[0]))
 
 
-async def update_many_async(db, q, changes):
+async def update_many_async(db, q, changes, array_filters=None):
     """As `update_many`, sharing the event loop."""
-    cursor, changes = _to_update(db, q, changes)
-    return await cursor._each(lambda m: db.update(m[0], changes))
+    cursor, work = _to_update(db, q, changes, array_filters)
+    return await cursor._each(work)
+
+
+def distinct_steps(db, path, q=None):
+    """Return the list of different values at a path in all matches, the elements of an array one by one, in the order of finding."""
+    parts = fields(path, "path")
+    query = Query(q)
+    seen = set()
+    out = []
+
+    def take(v):
+        code = encode(v)
+        if code not in seen:
+            seen.add(code)
+            out.append(v)
+
+    def found(v, alone):
+        if isinstance(v, list) and not alone:
+            for e in v:
+                take(e)
+        elif v is not MISSING:
+            take(v)
+        return False
+
+    for m in query.run(db, True):
+        if m is None:
+            yield
+        elif parts == ["_id"]:
+            take(keys.shown(m[0]))
+        elif isinstance(m[1], dict):
+            walk(m[1], parts, 0, found)
+    return out

@@ -19,19 +19,22 @@ _WHERE = (
     ("query.run", ("query", "count")),
     ("query.cursor", ("find", "query_async", "count_async")),
     ("query.explain", ("explain",)),
+    ("query.aggregate", ("aggregate",)),
     ("query.index_build", ("create_index", "drop_index", "indexes")),
-    ("many", ("delete_many", "update_many")),
+    ("many", ("delete_many", "update_many", "distinct")),
+    ("collection.collection", ("collection",)),
+    ("parts", ("collections",)),
     ("batch", ("put_batch", "delete_batch")),
 )
 
 # Those that also share the event loop.
 _ASYNC = (
     "cleanup_async", "check_async", "backup_async", "dump_async", "load_async", "query_async", "count_async",
-    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async",
+    "delete_many_async", "update_many_async", "create_index_async", "drop_index_async", "distinct_async", "aggregate_async",
 )  # fmt: skip
 
 # `dir(db)` tries the names that the firmware knows, and text in a tuple is none: a function that is not kept.
-lambda cleanup_async, check_async, backup_async, dump_async, create_index_async, drop_index_async: None
+lambda cleanup_async, check_async, backup_async, dump_async, create_index_async, drop_index_async, distinct_async: None
 
 _found = {}  # name: function(db, ...). Replaced, never changed: the other core may be reading it
 

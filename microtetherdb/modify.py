@@ -16,20 +16,26 @@ def _old(db, raw_key):
     return old
 
 
-def update(db, key, changes):
+def update(db, key, changes, array_filters=None):
     """Change fields of a document: plain fields are set, MongoDB's update operators applied.
 
-    TTL and tags stay. Returns 1, or 0 if there is no such record. Raises `QueryError` for a
-    malformed change, `TypeError`, `ValueError`, `DBFull`; the record is unchanged then.
+    `array_filters`: list of filters for `$[name]` in paths. TTL and tags stay. Returns 1, or 0 if there is no such record. Raises
+    `QueryError` for a malformed change, `TypeError`, `ValueError`, `DBFull`; the record is unchanged then.
     """
     operators = module("update.operators")
     raw_key = keys.stored(key)
+    changes = operators.check(changes)
+    return change(db, key, raw_key, changes, operators.places(changes, None, array_filters))
+
+
+def change(db, key, raw_key, changes, places=None):
+    """As `update`, with changes that are checked and what their paths mean (`positional.Places`)."""
+    operators = module("update.operators")
     with hold(db):
         old = _old(db, raw_key)
         if old is None:
-            operators.check_changes(changes)
             return 0
-        document = operators.of_record(old, changes, key)
+        document = operators.of_record(old, changes, key, places)
         write(db, raw_key, encode(document, None, record.stamp(old)), old)
         count(db)
         return 1
@@ -76,6 +82,11 @@ def purge(db, key, flag):
         raise TypeError("delete: key and purge=True exclude each other")
     with hold(db):
         n = module("ranges").counted(db)
+        db._deletes += n
+        db._made += n
+        if db._store.first(b"\0d") is not None:
+            module("parts").purge(db)
+            return n
         fresh = None
         changes = []
         if db._indexes:
@@ -85,6 +96,4 @@ def purge(db, key, flag):
         db._store.clear(changes)
         db._indexes = fresh
         db._expiry = expiry
-        db._deletes += n
-        db._made += n
         return n

@@ -8,7 +8,7 @@ from .locking import hold
 def stats(db):
     """Return counts as a dict; all but the sizes are since opening.
 
-    - `name`: "RAM", the path, or "flash:"; `records`; `ttls`: records that have a TTL.
+    - `name`: "RAM", the path, or "flash:"; `records`, those in collections too; `collections`; `ttls`: records that have a TTL.
     - `puts`, `gets`, `deletes`, `queries`: calls, records of a batch one by one; `operations`: all of these and `expired`: records
       that clean-up removed.
     - `flushes`; `flush_threshold`: operations from one to the next.
@@ -20,19 +20,22 @@ def stats(db):
     with hold(db):
         records = module("ranges").counted(db)
         store = db._store
+        parts = module("parts").every(db) if store.first(b"\0d") is not None else ()
         out = {
             "name": db._name,
-            "records": records,
+            "records": records + sum(part.records() for part in parts),
+            "collections": len(parts),
             "ttls": len(db._expiry) if db._expiry is not None else 0,
             "puts": db._made - db._deletes,
             "gets": db._gets,
             "deletes": db._deletes - db._expired,
-            "queries": db._queries,
+            "queries": db._queries + sum(part._queries for part in parts),
             "expired": db._expired,
             "flushes": db._flushes,
             "flush_threshold": threshold(db),
             "operations": db._made + db._gets + db._queries,
         }
+        out["operations"] += out["queries"] - db._queries
         if store.ram:
             out["quota"] = store.quota
             out["ram_used"] = store.data_bytes()

@@ -47,7 +47,7 @@ def _upkeep(db):
             elif get_ident() == HOME:
                 module("background").attach(db)
     if db._leftover:
-        module("query.index_entries").reclaim(db)
+        module("cleanup").reclaim(db)
     now = time.ticks_ms()
     if not 0 <= time.ticks_diff(now, db._checked) < db._check_ms:  # below 0: ticks went round, nobody called for days
         cleanup = module("cleanup")

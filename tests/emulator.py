@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import random
 import re
 import subprocess
 import sys
@@ -19,9 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "ci"))
 sys.path.insert(0, str(ROOT / "tests"))
 import guard  # noqa: E402
+import layout  # noqa: E402
 
 IMAGES = ROOT / "dist" / "RPI_PICO"
 CUT = 75  # exit status after a power cut
+RUNNERS = []  # what a script printed so far, in the process that runs the emulator
+RESET = 76  # exit status when the device reset itself
 
 
 def image():
@@ -50,8 +54,6 @@ def littlefs(files, blocks):
 
 def fresh_flash(files):
     """Return the 2 MB of a factory-new chip with a file system that holds these files."""
-    import layout
-
     regions = layout.layout("RPI_PICO", "rp2040")
     start, size = regions["file system"]
     flash = bytearray(b"\xff" * (2 << 20))
@@ -75,12 +77,15 @@ def modules(code, lib):
     return found
 
 
-def run(code, flash, files=None, timeout=120, lib=None, cut=None):
+def run(code, flash, files=None, timeout=120, lib=None, cut=None, installed=False, tear=None, resets=False):
     """Run code on the emulated board; return what it printed. AssertionError with the device's traceback.
 
     `flash`: path of a file with the chip's contents, made when absent, updated at the end. `files`: written to the file system when
     the flash is made, like the modules of the folder `lib` that the code names. `cut`: nanoseconds of device time after the start of
     the script at which the power goes; then what was printed so far is returned. `timeout`: seconds of processor time.
+
+    `installed`: start what is on the chip, instead of putting the image there first. `tear`: (operation, seed): the erase or program of
+    the flash, counted from power-on, that the power goes in. `resets`: the device may reset itself, which ends the run, too.
     """
     flash = Path(flash)
     if not flash.exists():
@@ -94,6 +99,10 @@ def run(code, flash, files=None, timeout=120, lib=None, cut=None):
     command = [sys.executable, __file__, str(image()), str(script), "--flash", str(flash), "--timeout", str(timeout)]
     if cut is not None:
         command += ["--cut", str(cut)]
+    if installed:
+        command += ["--installed"]
+    if tear:
+        command += ["--tear", "%d,%d" % tear]
     try:
         done = guard.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout + 60)
     except subprocess.TimeoutExpired as e:
@@ -101,7 +110,7 @@ def run(code, flash, files=None, timeout=120, lib=None, cut=None):
             "the emulator did not end within %s s of processor time\n%s" % (timeout, (e.stdout or b"").decode(errors="replace"))
         ) from None
     output = done.stdout.decode(errors="replace").replace("\r\n", "\n")
-    if done.returncode not in (0, CUT if cut is not None else 0):
+    if done.returncode not in (0, CUT if cut is not None or tear else 0, RESET if resets else 0):
         raise AssertionError("status %d on rp2\n%s" % (done.returncode, output))
     return output
 
@@ -125,6 +134,38 @@ async def within(seconds, work):
     return task.result()
 
 
+class Torn:
+    """The power goes in the erase or program of the flash with the number `operation`, which is done in part; `stop()` is called."""
+
+    def __init__(self, device, operation, seed, stop):
+        self.ssi = device.mcu.ssi
+        self.flash = device.mcu.flash
+        self.left = operation
+        self.random = random.Random(seed)
+        self.stop = stop
+        self.apply = self.ssi._apply_command
+        self.ssi._apply_command = self.command
+
+    def command(self):
+        sent = self.ssi._tx_buffer
+        if sent and sent[0] in (0x20, 0xD8, 0x02) and self.ssi._write_enabled:
+            self.left -= 1
+            if self.left < -1:  # the power is gone
+                self.ssi._tx_buffer = bytearray()
+                return
+            if self.left == -1:
+                at = int.from_bytes(sent[1:4], "big") & ~0xFFF
+                before = bytes(self.flash[at : at + 4096])
+                self.apply()
+                share = self.random.choice((0, 0.3, 0.7, 1))
+                for i, old in enumerate(before):
+                    if self.flash[at + i] != old and self.random.random() >= share:
+                        self.flash[at + i] = old
+                self.stop()
+                return
+        self.apply()
+
+
 async def execute(device, code, cut, timeout):
     """Run code; stop the chip `cut` ns of its time after the start unless that is None. Return (output, exit status)."""
     from rp2040py.device import mp_device
@@ -134,7 +175,7 @@ async def execute(device, code, cut, timeout):
 
         def __init__(self, *args, **kw):
             super().__init__(*args, **kw)
-            runners.append(self)
+            RUNNERS.append(self)
 
         def feed(self, data):
             waiting = self._stage == "await_ok"
@@ -146,18 +187,18 @@ async def execute(device, code, cut, timeout):
         cut_now.append(True)
         device.stop()
 
-    runners, cut_now = [], []
+    cut_now = []
     alarm = device.simulator.clock.create_alarm(power_off)
     mp_device.RawReplRunner = Runner
     try:
         out, err = await within(timeout, device.aexec(code, timeout=None))
         return out + err, 1 if err else 0
     except TimeoutError as e:
-        return bytes(runners[0]._stdout) + ("\n%s" % e).encode(), 1
+        return bytes(RUNNERS[0]._stdout) + ("\n%s" % e).encode(), 1
     except RuntimeError:
         if not cut_now:
             raise
-        return bytes(runners[0]._stdout), CUT
+        return bytes(RUNNERS[0]._stdout), CUT
 
 
 def quiet_host(cdc):
@@ -177,15 +218,33 @@ def quiet_host(cdc):
     cdc.usb.on_endpoint_read = on_endpoint_read
 
 
-def plug_in(path, flash):
-    """Return the device with this image and the chip's contents in the file `flash`, before power-on."""
-    from rp2040py.device import MicroPythonDevice
-    from rp2040py.device.load_flash import load_uf2
+def install(path, flash):
+    """Put the merged UF2 `path` into `flash`, a chip's contents. The control region says already that slot A is valid: the check
+    after a copy by cable takes a second here."""
+    import slots
 
-    device = MicroPythonDevice(board=board_spec(path))
+    written = slots.parts(path.read_bytes())
+    regions = layout.layout("RPI_PICO", "rp2040")
+    for address, page in written.items():
+        at = address - slots.FLASH
+        flash[at : at + len(page)] = page
+    start = regions["control"][0]
+    size = int.from_bytes(flash[start + 12 : start + 16], "little")
+    image = bytes(flash[regions["slot A"][0] :][:size])
+    flash[start : start + 2 * layout.BLOCK] = slots.control(image, states=(slots.VALID, slots.EMPTY))
+
+
+def plug_in(path, flash):
+    """Return the device with this image and the chip's contents in the file `flash`, before power-on; `path` None: with the images
+    that are there."""
+    from rp2040py.device import MicroPythonDevice
+
+    device = MicroPythonDevice(board=board_spec(path or image()))
     quiet_host(device.cdc)
-    device.mcu.flash[: 2 << 20] = flash.read_bytes()
-    load_uf2(path, device.mcu)
+    contents = bytearray(flash.read_bytes())
+    if path:
+        install(path, contents)
+    device.mcu.flash[: 2 << 20] = contents
     return device
 
 
@@ -216,10 +275,11 @@ def interactive(flash):
 
 
 @contextlib.contextmanager
-def serial_port(flash):
-    """Run the RPI_PICO image on a flash file: gives the path of its serial port, a pseudo-terminal that loses nothing."""
+def serial_port(flash, installed=False):
+    """Run the RPI_PICO image on a flash file: gives the path of its serial port, a pseudo-terminal that loses nothing. `installed`: as
+    for `run`."""
     board = subprocess.Popen(
-        [sys.executable, __file__, "serve", flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        [sys.executable, __file__, "serve", flash, *["installed"][: installed]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True, preexec_fn=guard.with_us,
     )  # fmt: skip
     try:
@@ -233,11 +293,11 @@ def serial_port(flash):
         board.stdout.close()
 
 
-async def serve(flash):
+async def serve(flash, installed):
     """The process of `serial_port`; it ends with its standard input."""
     from rp2040py.cli.pty_repl import PtyInteractiveRepl
 
-    device = plug_in(image(), flash)
+    device = plug_in(None if installed else image(), flash)
     await within(60, device.astart(timeout=None))
     port = PtyInteractiveRepl(device.cdc, device.simulator, on_quit=lambda status: None)
     await port.start()
@@ -253,18 +313,45 @@ async def main(argv):
     parser.add_argument("script", type=Path)
     parser.add_argument("--flash", type=Path, required=True)
     parser.add_argument("--cut", type=int)
+    parser.add_argument("--installed", action="store_true")
+    parser.add_argument("--tear")
     parser.add_argument("--timeout", type=float, default=120)
     args = parser.parse_args(argv)
-    device = plug_in(args.image, args.flash)
-    await within(60, device.astart(timeout=None))
-    output, status = await execute(device, args.script.read_text(), args.cut, args.timeout)
+    device = plug_in(None if args.installed else args.image, args.flash)
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def end(status):
+        if not ended.done():
+            ended.set_result((b"", status))
+            device.stop()
+
+    def stand_still(code):
+        # A fault ends at the "bkpt" of its handler, where a core without a debugger locks up; this emulator knows neither.
+        device.mcu.core.waiting = True
+
+    device.mcu.watchdog.on_watchdog_trigger = lambda: end(RESET)
+    device.mcu.on_break = stand_still
+    if args.tear:
+        Torn(device, *map(int, args.tear.split(",")), lambda: end(CUT))
+
+    async def start():
+        await within(60, device.astart(timeout=None))
+        return await execute(device, args.script.read_text(), args.cut, args.timeout)
+
+    work = asyncio.ensure_future(start())
+    await asyncio.wait([work, ended], return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done():
+        ended.set_result(work.result())
+    printed, status = ended.result()
     unplug(device, args.flash)
-    sys.stdout.write(output.decode(errors="replace"))
-    return status
+    sys.stdout.write((printed or RUNNERS and bytes(RUNNERS[0]._stdout) or b"").decode(errors="replace"))
+    sys.stdout.flush()
+    os._exit(status)  # a chip that stopped while it started leaves tasks behind that wait for it
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        asyncio.run(serve(Path(sys.argv[2])))
+        asyncio.run(serve(Path(sys.argv[2]), len(sys.argv) > 3))
     else:
         sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -253,7 +253,7 @@ REFUSALS = {
     "WrongBoard": dict(board="RPI_PICO"),
     "WrongBoard variant": dict(variant="OTA"),
     "OldSecurity": dict(security=1),
-    "UpdaterTooOld": dict(updater=2),
+    "UpdaterTooOld": dict(updater=3),
     "TooLarge": dict(edit=_edit(size=1 << 29), unsigned=True),
     "BadSignature changed": dict(edit=_edit(version="3")),
     "BadSignature missing": dict(edit=_edit(signature=None)),

@@ -94,6 +94,14 @@ def test_programs_of_the_pages_on_time_and_threads(run):
     assert run(text + "with MicroTetherDB('app.db', in_memory=False) as db:\n    print(db['started'])\n") == "True\n"
 
 
+def test_the_program_of_the_page_on_mongodb(run):
+    text = (ROOT / "docs" / "mongodb.md").read_text()
+    lines = run(re.search(r"^```python\n(.*?)^```", text, re.M | re.S).group(1)).splitlines()
+    assert (
+        len(lines) == 3 and "attic" in lines[0] and "hall" in lines[1] and lines[2].startswith("3 ") and lines[2].endswith("['rooms']")
+    ), lines
+
+
 def test_every_key_of_stats_and_every_argument_of_the_constructor_is_explained(run):
     code = """
 import microtetherdb

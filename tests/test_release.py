@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -49,7 +50,9 @@ def _dist(folder, key, source=DIST):
                 shutil.copy(path, out)
             if not real:
                 (out / "RPI_PICO-20260101-v0.1.0.uf2").write_bytes(b"stand-in")
-                (out / "RPI_PICO-20260101-v0.1.0.bin").write_bytes(b"stand-in")
+                for letter, place in (("a", 0x10008000), ("b", 0x1008B000)):
+                    head = bytes(256) + struct.pack("<II", 0x20042000, place + 0x201)
+                    (out / ("RPI_PICO-20260101-v0.1.0-%s.bin" % letter)).write_bytes(head)
         else:
             app = b"\xe9" + bytes(31) + b"\x32\x54\xcd\xab" + bytes(5000)
             (out / (name + "-20260101-v0.1.0.bin")).write_bytes(bytes(4096) + app)
@@ -143,7 +146,7 @@ def test_update_manifest_per_board_signed(dist, key):
         assert good and any("valid" in line for line in lines), lines
         m = json.loads((dist / name / (name + ".json")).read_text())
         assert m["board"] == name
-        assert m["file"].endswith({"UNIX": "micropython", "RPI_PICO": ".bin"}.get(name, ".app-bin"))
+        assert m["file"].endswith({"UNIX": "micropython", "RPI_PICO": "-a.bin"}.get(name, ".app-bin"))
     other = key.with_name("other.pem")
     updates.keygen(other)
     assert not updates.inspect(dist / "UNIX" / "UNIX.json", str(other) + ".pub")[1]
@@ -279,7 +282,7 @@ def test_a_tag_releases_its_version_with_all_its_changes():
 def test_assets_of_a_release_lie_in_one_folder_with_names_of_their_own(dist, tmp_path):
     names = assets.collect(dist, tmp_path / "assets")
     assert {"UNIX-micropython", "UNIX-bom.cdx.json", "ESP32_GENERIC-bom.cdx.json", "RPI_PICO-LICENCES.txt"} <= set(names)
-    assert len([n for n in names if n.startswith("RPI_PICO-") and n.endswith((".uf2", ".bin"))]) >= 2
+    assert len([n for n in names if n.startswith("RPI_PICO-") and n.endswith((".uf2", ".bin"))]) >= 3
     done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=tmp_path / "assets", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len((tmp_path / "assets" / "SHA256SUMS").read_text().splitlines()) == len(names)

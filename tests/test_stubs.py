@@ -114,9 +114,9 @@ def test_the_arguments_and_defaults_of_methods_are_those_of_the_code(image):
         if len(overloads) == 1:
             assert apidoc.parameters(overloads[0]) == given, name
         if name != plain:
-            assert [ast.unparse(f.args) + ast.unparse(f.returns) for f in overloads] == [
-                ast.unparse(f.args) + ast.unparse(f.returns) for f in STUB[plain]
-            ], name
+            # aggregate gives a cursor, its asynchronous form a list
+            forms = [ast.unparse(f.args) + ast.unparse(f.returns).replace("Cursor", "list") for f in STUB[plain]]
+            assert [ast.unparse(f.args) + ast.unparse(f.returns) for f in overloads] == forms, name
 
 
 def test_the_asynchronous_forms_are_those_of_the_image(image):

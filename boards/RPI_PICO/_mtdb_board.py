@@ -26,3 +26,10 @@ def filesystem():
     import rp2
 
     return rp2.Flash(start=_DATABASE, len=rp2.Flash().ioctl(4, 0) * rp2.Flash().ioctl(5, 0) - _DATABASE)
+
+
+def slot():
+    """Return the update slots."""
+    from microtetherdb.ota.slot_rp2 import PicoSlot
+
+    return PicoSlot()

@@ -103,6 +103,8 @@ class Manifest(TypedDict):
     updater: int
     file: NotRequired[str]
     signature: NotRequired[str]
+    slots: NotRequired[list[dict[str, Any]]]
+    slots_signature: NotRequired[str]
     image: NotRequired[str | None]
 
 @type_check_only

@@ -2,7 +2,8 @@
 
 A board has two slots: one runs, the other takes the next image. A backend gives:
 
-- `running`, `target`: names of the two slots (str or int); `capacity`: bytes the target holds.
+- `running`, `target`: names of the two slots (str or int); `capacity`: bytes the target holds. `linked`: True where each slot has
+  images of its own, the manifest's `slots[target]`; may be missing.
 - `status()` -> `(running, target)`, each one of the states below.
 - `check(head)`: raise BadImage unless the image that starts with `head` (its first 4096 bytes or all of it) can run here.
 - `begin(size)`: make the target ready to be written from offset 0 (raises TooLarge); `write(offset, buf)`: in order, `offset` a

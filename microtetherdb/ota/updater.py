@@ -29,7 +29,7 @@ from .errors import (
 )
 from .source import Source, refer
 
-UPDATER = 1  # compared with a manifest's `updater`
+UPDATER = 2  # compared with a manifest's `updater`
 _CHUNK = const(4096)
 _MARK = const(65536)  # bytes between two notes of a download's offset
 
@@ -163,10 +163,11 @@ class Updater:
             finally:
                 await source.close()
         m = manifest.parse(raw)
+        part = self._part(m)
         if isinstance(where, str):
-            m["image"] = refer(where, m["file"]) if m.get("file") else None
+            m["image"] = refer(where, part["file"]) if part.get("file") else None
         if self._key:
-            await manifest.verify(m, self._key)
+            await manifest.verify(m, self._key, part is not m)
         elif not self._unsigned:
             raise BadSignature("this board has no key: allow_unsigned=True takes updates from anybody")
         status = self.status()
@@ -178,10 +179,18 @@ class Updater:
             raise OldSecurity(m["security"], status["security"])
         if m["version"] in status["failed"]:
             raise FailedBefore(m["version"])
-        if m["size"] > self.slot.capacity:
-            raise TooLarge(m["size"], self.slot.capacity)
+        if getattr(self.slot, "linked", False) and part is m:
+            raise BadManifest("slots")
+        if part["size"] > self.slot.capacity:
+            raise TooLarge(part["size"], self.slot.capacity)
         if status["running"] != slots.VALID or status["trial"]:
             raise Unconfirmed(status["trial"])
+        return m
+
+    def _part(self, m):
+        # What of the manifest is about the target's image: where images are linked for one slot, that slot's entry.
+        if getattr(self.slot, "linked", False):
+            return (m.get("slots") or (m, m))[self.slot.target]
         return m
 
     async def update(self, where, image=None, progress=None):
@@ -207,8 +216,9 @@ class Updater:
         image = image or m.get("image")
         if not image:
             raise BadManifest("file")
-        await self._fetch(m, image, buf, progress)
-        await self._verify(m, buf)
+        part = self._part(m)
+        await self._fetch(part, image, buf, progress)
+        await self._verify(m["version"], part, buf)
         old = self.slot.status()[1]
         self._journal["trial"] = [m["version"], m["security"], self.slot.target, old != slots.ABORTED]
         self._journal["download"] = None
@@ -256,7 +266,7 @@ class Updater:
         self._journal["download"] = [m["sha256"], done]
         self._save()
 
-    async def _verify(self, m, buf):
+    async def _verify(self, version, m, buf):
         # What counts is what is in the slot, so it is read back: this also covers what an earlier run downloaded.
         import hashlib
         from binascii import hexlify
@@ -270,7 +280,7 @@ class Updater:
         if hexlify(h.digest()).decode() != m["sha256"]:
             self._journal["download"] = None
             self._save()
-            raise BadHash(m["version"])
+            raise BadHash(version)
 
     def confirm(self, test):
         """Finish the trial of the running image: True when it has been confirmed now, False when it was not on trial.

@@ -30,6 +30,13 @@ class Keys:
         return f.test if f.only_key() else conjunction(self.tests)
 
 
+def asked(f):
+    """Note that a filter looks at the key by more than conditions on it."""
+    if f.keys is None:
+        f.keys = Keys()
+    f.keys.loose = True
+
+
 def condition(f, name, x, conjunct):
     """Return a test for the documents of a filter that looks at the key of the record, `f.key`, instead. `name`: `_id` or a path below it."""
     if f.keys is None:

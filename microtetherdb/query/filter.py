@@ -33,14 +33,15 @@ class Filter:
     (or not wholly) in `sargs`. `ordered`: a comparison depends on the order of fields, so that documents are to
     be parsed with `ordered_json.loads`. `fields`: number of conditions; 0 matches everything, whatever its type.
     `only_tags`: it asks for nothing but tags and keys. `limit`: of `$limit`, 0 without.
-    `keys`: what it says about keys (`by_key.Keys`), None for nothing; then `key` is to be set to the stored key of the
-    record before each test.
+    `of_records`: `_id` is the record's key, not a field. `keys`: what it says about keys (`by_key.Keys`), None for nothing; then
+    `key` is to be set to the stored key of the record before each test.
     Raises `QueryError` naming the operator for what is not a valid filter. Bounds its size and depth.
     """
 
     ordered = False
     only_tags = True
     asks_tags = False
+    of_records = True
     keys = key = None
     rest = 0
     limit = 0
@@ -101,7 +102,7 @@ class Filter:
                 self._logical(name, x, root, conjunct, out)
                 continue
             parts = split(name)
-            if parts[0] == "_id" and root:
+            if parts[0] == "_id" and root and self.of_records:
                 out.append(module("query.by_key").condition(self, name, x, conjunct))
                 continue
             tags = parts[0] == "tags"
@@ -150,8 +151,16 @@ class Filter:
         if op == "$limit" and root and not self._depth:
             self.limit = whole_number(op, x)
             return
+        if op == "$comment":
+            return
+        if op == "$expr" and root:
+            test, asks_key = module("query.expression").condition(self, x, conjunct)
+            if asks_key:
+                module("query.by_key").asked(self)
+            out.append(test)
+            return
         if op not in ("$and", "$or", "$nor"):
-            bad(op, "unknown operator")
+            module("query.nearest").operator(op)
         if not isinstance(x, (list, tuple)) or not x:
             bad(op, "takes a non-empty array of filters")
         for q in x:
@@ -181,12 +190,17 @@ def _several(x):
     return False
 
 
+def parsed(q):
+    """Return a filter that is given as JSON text, or as None, as a dict; all others as they are."""
+    if isinstance(q, str):
+        q = module("records.strict_json").given("filter", q)
+        if q is None:
+            raise QueryError("filter: a document, not null")  # for None is taken as {}
+    return {} if q is None else q
+
+
 def compile(q):
     """Return the `Filter` of a query: a dict, an OrderedDict, or its JSON text (then order of fields counts)."""
     if isinstance(q, Filter):
         return q
-    if isinstance(q, str):
-        q = module("records.strict_json").given("filter", q)
-    elif q is None:
-        q = {}
-    return Filter(q)
+    return Filter(q if q.__class__ is dict else parsed(q))

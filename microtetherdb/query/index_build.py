@@ -5,12 +5,15 @@ from micropython import const
 from ..errors import QueryError
 from ..flushing import commit
 from ..locking import hold
-from ..records import keys
+from ..loading import module
+from ..records import keys, record
 from ..records.key_range import after
-from .index_entries import BUILDING, CATALOGUE, READY, STEP, Index, paced, reclaim, settle, some
+from .index_entries import BUILDING, CATALOGUE, COMPOUND, READY, STEP, UNIQUE, Index, check_unique, document, paced, reclaim, settle, some
 from .path import fields, split
 
 _PATH = const(100)  # bytes
+_PATHS = const(8)
+_ALL_PATHS = const(180)  # bytes
 _IDS = const(255)
 
 
@@ -24,7 +27,30 @@ def _check_path(path):
         raise QueryError("no index on %s: it is the record's key, and records are in the order of their keys" % path)
 
 
-def _begin(db, path):
+def _catalogued(path):
+    # What the catalogue has for a path, or pairs (path, 1 or -1), checked: (its text, flags).
+    if isinstance(path, str):
+        _check_path(path)
+        return path, 0
+    spec = module("query.sort").parse(path, "path")
+    names = [".".join(parts) for parts, _ in spec]
+    for name in names:
+        _check_path(name)
+    if len(names) == 1:
+        return names[0], 0
+    path = "\0".join(("-" if spec[i][1] else "+") + names[i] for i in range(len(names)))
+    steps = path.replace("\0", ".").replace("+", "").replace("-", "").split(".")
+    if (
+        len(set(names)) < len(names)
+        or path.count("\0") >= min(len(names), _PATHS)
+        or len(path.encode()) > _ALL_PATHS
+        or any(s.isdigit() for s in steps)
+    ):
+        raise QueryError("index: up to %d different paths, together %d bytes, without numbers of elements" % (_PATHS, _ALL_PATHS))
+    return path, COMPOUND
+
+
+def _begin(db, path, flags):
     # Enter an index that is being built from now on.
     store = db._store
     key = CATALOGUE + path.encode()
@@ -40,7 +66,7 @@ def _begin(db, path):
                 break
         else:
             raise QueryError("no more than %d indexes" % _IDS)
-    index = Index(path, number, 0, False)
+    index = Index(path, number, flags, False)
     index.at = None
     db._linked = True  # every change goes through its change list from now on
     db._leftover = True  # if this breaks off
@@ -63,7 +89,10 @@ def _piece(db, index):
         out = []
         for key, raw in store.scan(at):
             at = key + b"\0"
-            for code in index.of_record(raw):
+            codes = index.of_record(raw)
+            if index.flags & UNIQUE and not (raw[0] < 8 and record.expired(raw, db._clock)):
+                check_unique(db, index, key, codes, document(raw), out)
+            for code in codes:
                 out.append(index.key(code, key))
             if len(out) >= STEP:
                 break
@@ -99,18 +128,25 @@ def _current(db, path):
     return db._indexes.get(path) if db._indexes else None
 
 
-def create_index_steps(db, path):
-    """Index a path ("address.city"): existing records in bounded steps, new ones as they come. Returns None.
+def create_index_steps(db, path, unique=False):
+    """Index a path ("address.city"), or several ([("room", 1), ("time", -1)]): existing records in bounded steps, new ones as they come.
 
+    `unique`: no two records may have the same value there; what has none has null. Returns the name that `drop_index` takes.
     The index is used once it is complete; a build that was cut off is begun again. Two calls for one path build it together;
     `drop_index` ends them.
-    Raises `QueryError` for a path that cannot be indexed, `DBFull`.
+    Raises `QueryError` for a path that cannot be indexed, `DuplicateKeyError`, `DBFull`.
     """
     # A generator that works between its yields, under the database lock.
-    _check_path(path)
-    index = _current(db, path) or _begin(db, path)
+    if unique is not True and unique is not False:
+        raise TypeError("unique: bool, not " + type(unique).__name__)
+    path, flags = _catalogued(path)
+    if unique:
+        flags |= UNIQUE
+    index = _current(db, path) or _begin(db, path, flags)
+    if (index.flags ^ flags) & UNIQUE:
+        raise QueryError("there is an index on %s that is %sunique; drop it first" % (index.name(), "not " if unique else ""))
     if index.ready:
-        return
+        return index.name()
     index.builders += 1
     try:
         try:
@@ -123,11 +159,22 @@ def create_index_steps(db, path):
     except BaseException as e:
         yield from _rest(db, index.number, e)
     reclaim(db)
+    return index.name()
 
 
 def drop_index_steps(db, path):
-    """Remove an index in bounded steps; returns whether there was one. `create_index` of the path meanwhile makes it anew."""
-    split(path)
+    """Remove an index in bounded steps; returns whether there was one. `path`: as for `create_index`, or its name.
+
+    `create_index` of the path meanwhile makes it anew.
+    """
+    if isinstance(path, str):
+        split(path)
+        for index in (db._indexes or {}).values():
+            if index.spec is not None and index.name() == path:
+                path = index.path
+                break
+    else:
+        path = _catalogued(path)[0]
     key = CATALOGUE + path.encode()
     value = db._store.get(key)
     if value is None:
@@ -146,6 +193,6 @@ def drop_index_steps(db, path):
 
 
 def indexes(db):
-    """Return the sorted list of indexed paths; tags, always indexed, are not in it."""
+    """Return the sorted list of indexed paths, of several the name ("room_1_time_-1"); tags, always indexed, are not in it."""
     with hold(db):
-        return sorted(p for p in db._indexes or () if db._indexes[p].ready)
+        return sorted(index.name() for index in (db._indexes or {}).values() if index.ready)

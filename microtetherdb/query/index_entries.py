@@ -12,6 +12,7 @@ of the record, so that every commit holds both or neither.
 from micropython import const
 
 from ..flushing import commit
+from ..loading import module
 from ..records import record
 from ..records.key_range import after
 from .path import walk
@@ -26,6 +27,8 @@ READY = const(2)
 
 MULTI = const(1)  # some record has several values
 SHORT = const(2)  # some entry is shortened, so that its order is not the whole order
+UNIQUE = const(4)  # no two records have a value in common
+COMPOUND = const(8)  # on several paths: the catalogue has "+a" NUL "-b" for them
 
 STEP = const(4)  # entries made or removed in one change list: some milliseconds on a Pico
 _UNFLUSHED = const(64)  # changes between two commits of long work
@@ -40,15 +43,31 @@ class Index:
 
     stored = None  # the flags of the catalogue, if known
     noted = None  # (change list, flags that it stores)
+    spec = None  # of several paths: [(path, descending)]
+    pending = None  # see compound.py
 
     def __init__(self, path, number, flags, ready):
         self.path = path
-        self.parts = path.split(".")
+        if flags & COMPOUND:
+            self.spec = [(p[1:], p[0] == "-") for p in path.split("\0")]
+            self.parts = ()
+        else:
+            self.parts = path.split(".")
         self.number = number
         self.prefix = ENTRY + bytes((number,))
         self.flags = flags
         self.ready = ready
         self.builders = 0  # calls of create_index that are at it
+
+    def paths(self):
+        """Return the paths."""
+        return [self.path] if self.spec is None else [path for path, _ in self.spec]
+
+    def name(self):
+        """Return the path, or for several the name that MongoDB gives: "a_1_b_-1"."""
+        if self.spec is None:
+            return self.path
+        return "_".join("%s_%d" % (path, -1 if down else 1) for path, down in self.spec)
 
     def catalogue(self):
         """Return the catalogue entry (key, value)."""
@@ -56,6 +75,8 @@ class Index:
 
     def entries(self, doc):
         """Return the encoded values (a set of bytes) of a document, adding to the flags."""
+        if self.spec is not None:
+            return module("query.compound").entries(self, doc)
         parts = self.parts
         if type(doc) is dict and len(parts) == 1:
             v = doc.get(parts[0])
@@ -95,7 +116,7 @@ class Index:
         """Return the encoded values of a record (bytes), nothing for None."""
         if raw is None:
             return ()
-        return self.entries(_document(raw))
+        return self.entries(document(raw))
 
     def key(self, code, user_key):
         """Return an entry's key and value."""
@@ -125,14 +146,14 @@ class _Tags(Index):
                 if b'"' in text:
                     return {text_entry(tag)[0] for tag in text.split(b'","')}
                 return (text_entry(text)[0],)
-        return self.entries(_document(raw))
+        return self.entries(document(raw))
 
 
 TAGS = _Tags("tags", 0, MULTI | SHORT, True)
 
 
-def _document(raw):
-    # The document of a record; of a wrapped value with tags, what carries them.
+def document(raw):
+    """Return the document of a record; of a wrapped value with tags, what carries them."""
     if raw[0] < 8:
         raw = raw[record.text_start(raw) :]
     return record.loads(raw)
@@ -202,7 +223,7 @@ def reclaim(db, number=None):
 
 def emptied(indexes):
     """Return the same indexes without entries, complete."""
-    return {path: Index(path, indexes[path].number, 0, True) for path in indexes}
+    return {path: Index(path, indexes[path].number, indexes[path].flags & (UNIQUE | COMPOUND), True) for path in indexes}
 
 
 def changes(db, key, old_raw, new_raw, out):
@@ -215,14 +236,21 @@ def changes(db, key, old_raw, new_raw, out):
     if before or after:
         _difference(TAGS, db, key, before, after, out)
     if db._indexes:
-        old = None if old_raw is None else _document(old_raw)
-        new = None if new_raw is None else _document(new_raw)
+        old = None if old_raw is None else document(old_raw)
+        new = None if new_raw is None else document(new_raw)
         for index in db._indexes.values():
             before = () if old_raw is None else index.entries(old)
             after = () if new_raw is None else index.entries(new)
+            if index.flags & UNIQUE and after:
+                check_unique(db, index, key, after if index.flags & SHORT else [c for c in after if c not in before], new, out)
             _difference(index, db, key, before, after, out)
             if index.flags != index.stored and new_raw is not None:  # what only deletes goes on when the medium is full
                 _note(index, db, out)
+
+
+def check_unique(db, index, key, codes, doc, out):
+    """Raise `DuplicateKeyError` when another record has one of `codes`, see compound.py."""
+    module("query.compound").check(db, index, key, codes, doc, out, document)
 
 
 def _note(index, db, out):

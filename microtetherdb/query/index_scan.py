@@ -144,7 +144,7 @@ def _resumed(db, index, watch):
     if index.number:
         now = (db._indexes or {}).get(index.path)
         if now is None or now.number != index.number or not now.ready:
-            raise QueryError("the index on %s was dropped while a query was open" % index.path)
+            raise QueryError("the index on %s was dropped while a query was open" % index.name())
     if watch is not None:
         watch.look()
 

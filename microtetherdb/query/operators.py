@@ -185,6 +185,6 @@ def conditions(d, c):
         else:
             make = _OPERATORS.get(op)
             if make is None:
-                bad(op, "unknown operator")
+                module("query.nearest").operator(op)
             out.extend(make(x, c))
     return out

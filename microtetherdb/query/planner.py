@@ -1,5 +1,6 @@
 """Planner: which index and which ranges of it a query runs through, if any."""
 
+from ..loading import module
 from ..records.key_range import after
 from . import index_entries as _index
 from .value_order import entry, kind
@@ -23,7 +24,7 @@ class Plan:
         """Return what `explain` says about it."""
         if self.index is None:
             return {"plan": "scan", "index": None}
-        return {"plan": "index", "index": self.index.path, "ranges": len(self.ranges)}
+        return {"plan": "index", "index": self.index.name(), "ranges": len(self.ranges)}
 
 
 def _point(index, x):
@@ -118,39 +119,38 @@ def _candidate(index, sargs):
 def choose(db, f, order, without=()):
     """Return the `Plan` for a compiled filter. `order`: parsed sort or None; `without`: paths not to be used."""
     plan = Plan()
-    candidates = []
     indexes = [i for i in (db._indexes or {}).values() if i.ready]
     indexes.append(_index.TAGS)
     sargs = f.sargs
-    by_order = None
+    best = by_order = chosen = None
     for index in indexes:
         if index.path in without:
             continue
-        if order is not None and len(order) == 1 and index.parts == order[0][0] and not index.flags:
-            by_order = index
-        if sargs:
-            c = _candidate(index, sargs)
-            if c is not None:
-                candidates.append((c[0], index, c))
-    best = None
-    for c in candidates:
-        if best is None or c[0] < best[0] or (c[0] == best[0] and c[1] is by_order):
+        if index.spec is not None:
+            c = module("query.compound").candidate(index, sargs, order)
+        else:
+            if order is not None and len(order) == 1 and index.parts == order[0][0] and not index.flags & 3:
+                by_order = index
+            c = _candidate(index, sargs) if sargs else None
+        if c is not None and (best is None or c[0] < best[0] or c[0] == best[0] and (index is by_order or len(c) > 4 and c[5])):
             best = c
+            chosen = index
+    if by_order is not None and (best is None or best[0] == 1000):
+        best = 2, [(by_order.prefix, after(by_order.prefix))], 0, not f.fields
+        chosen = by_order
     if best is not None:
-        _, index, (_, plan.ranges, used, exact) = best
-        plan.index = index
-        plan.single = best[0] <= 1
-        plan.exact = exact and used == len(sargs) and not f.rest
-        for p in index.parts:
-            if p.isdigit():
-                plan.exact = False
-    elif by_order is not None:
-        plan.index = by_order
-        plan.ranges = [(by_order.prefix, after(by_order.prefix))]
-        plan.exact = not f.fields
-    if plan.index is not None:
-        plan.once = plan.single or not plan.index.flags & _index.MULTI
-    if plan.index is not None and plan.index is by_order:
-        plan.ordered = True
-        plan.descending = order[0][1]
+        plan.index = chosen
+        plan.ranges = best[1]
+        plan.exact = best[3] and best[2] == len(sargs) and not f.rest
+        if chosen.spec is not None:
+            plan.single, plan.ordered, plan.descending = best[4:]
+        else:
+            plan.single = best[0] <= 1
+            for p in chosen.parts:
+                if p.isdigit() and best[2]:
+                    plan.exact = False
+            if chosen is by_order:
+                plan.ordered = True
+                plan.descending = order[0][1]
+        plan.once = plan.single or not chosen.flags & _index.MULTI
     return plan

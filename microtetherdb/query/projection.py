@@ -1,19 +1,25 @@
-"""Projection: the `fields` argument of queries."""
+"""Projection: the `fields` argument of queries. What looks into arrays is in `array_fields`."""
 
 from ..errors import QueryError
+from ..loading import module
 from ..records import keys
 from .path import fields as _fields
 from .value_order import kind
 
 
-def compile(fields):
+def compile(fields, q=None):
     """Return `f(document, stored key) -> document` for a list of paths, or `{path: 1}`, or `{path: 0}`; raises `QueryError`.
 
-    Who asks for "_id" gets the key; for all others the key may be left out.
+    Who asks for "_id" gets the key; for all others the key may be left out. `q`: the filter, for "path.$".
     """
     if isinstance(fields, str):
         fields = [fields]
     if isinstance(fields, dict):
+        for path in fields:
+            if isinstance(fields[path], dict) or isinstance(path, str) and path.endswith(".$"):
+                prepared, fields = module("query.array_fields").compile(fields, q)
+                show = compile(fields)
+                return lambda doc, key=None: show(prepared(doc), key)
         for path in fields:
             x = fields[path]
             if kind(x) not in (2, 8):

@@ -38,14 +38,14 @@ class Query:
         if self.filter.limit:
             self.limit = self.filter.limit
         if sort is not None or fields is not None or skip is not 0 or limit is not 0:  # noqa: F632  False is none
-            self._more(sort, skip, limit, fields)
+            self._more(q, sort, skip, limit, fields)
 
-    def _more(self, sort, skip, limit, fields):
+    def _more(self, q, sort, skip, limit, fields):
         try:
             if sort is not None:
                 self.order = module("query.sort").of_records(sort)
             if fields is not None:
-                self.project = module("query.projection").compile(fields)
+                self.project = module("query.projection").compile(fields, q)
                 self.shows_key = "_id" in fields
         except RuntimeError as e:
             too_deep(e)

@@ -10,8 +10,8 @@ _EMPTY = b"\x08"  # an empty array sorts before null
 _NULL = b"\x10"
 
 
-def parse(spec):
-    """Return [(steps, descending)] of a sort argument; raises `QueryError`.
+def parse(spec, name="sort"):
+    """Return [(steps, descending)] of a sort argument, or of another one called `name`; raises `QueryError`.
 
     `"name"`, `"-name"`, a list of such and of `(path, 1 | -1)`, or `{path: 1 | -1}` (an OrderedDict
     or one field, as plain dicts have no order on MicroPython).
@@ -20,7 +20,7 @@ def parse(spec):
         spec = [spec]
     elif isinstance(spec, dict):
         if orderless(spec):
-            raise QueryError("sort: a plain dict has no order on MicroPython; give a list of (path, 1 or -1)")
+            raise QueryError(name + ": a plain dict has no order on MicroPython; give a list of (path, 1 or -1)")
         spec = list(spec.items())
     elif isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], str) and not isinstance(spec[1], str):
         spec = [spec]
@@ -36,10 +36,10 @@ def parse(spec):
         elif isinstance(s, (list, tuple)) and len(s) == 2:
             s, direction = s
         else:
-            raise QueryError("sort: path, or list of up to 32 (path, 1 or -1)")
+            raise QueryError(name + ": path, or list of up to 32 (path, 1 or -1)")
         if direction is True or direction is False or direction not in (1, -1):
-            raise QueryError("sort: direction is 1 or -1, not %r" % (direction,))
-        out.append((fields(s, "sort"), direction < 0))
+            raise QueryError("%s: direction is 1 or -1, not %r" % (name, direction))
+        out.append((fields(s, name), direction < 0))
     return out
 
 
@@ -56,10 +56,12 @@ def of_records(spec):
     return out or [(["_id"], False)]
 
 
-def _joint(key, todo, out):
-    # Adds to `out` the keys (lists of codes) that an index on the paths of a sort has for one document: where they lead into one
-    # array, one key for each element. `todo`: (place in `key`, value, steps, the next of them). As path.walk goes, but a number
-    # leads to that element of an array and not into its documents too.
+def joint(key, todo, out):
+    """Add to `out` the keys (lists of codes) that an index on the paths of a sort has for one document.
+
+    Where they lead into one array, one key for each element. `todo`: (place in `key`, value, steps, the next of them). As path.walk
+    goes, but a number leads to that element of an array and not into its documents too.
+    """
     array = None
     inside = []
     for k, v, parts, i in todo:
@@ -90,7 +92,7 @@ def _joint(key, todo, out):
             else:
                 below.append((k, v if isinstance(v, dict) else None, parts, i))
         if some or isinstance(v, dict):
-            _joint(row, below, out)
+            joint(row, below, out)
 
 
 def _whole(doc, parts):
@@ -125,7 +127,7 @@ class Sorter:
         else:
             new = [_NULL] * len(spec)
             rows = []
-            _joint(new, [(k, doc, spec[k][0], 0) for k in range(len(spec))], rows)
+            joint(new, [(k, doc, spec[k][0], 0) for k in range(len(spec))], rows)
             if rows:
                 new = rows[0]
                 for row in rows:

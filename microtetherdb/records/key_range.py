@@ -23,3 +23,8 @@ def after(prefix):
         if prefix[n] < 255:
             return prefix[:n] + bytes([prefix[n] + 1])
     return None
+
+
+def is_record(key):
+    """Tell whether a stored key is that of a record, of the database or (docs/format.md) of a collection."""
+    return key[0] != 0 or len(key) > 3 and key[1] == 100 and key[2] != 0 and key[3] != 0

@@ -10,6 +10,7 @@ from array import array
 from micropython import const
 
 from . import record
+from .key_range import is_record
 
 _PAIRS = const(64)  # heap entries in a block of 512 bytes
 _BLOCK = const(512)  # bytes of keys in a block
@@ -273,7 +274,7 @@ class RamExpiry:
         self._heap = Heap()
         self._stale = self._at = 0
         for key, raw in store.scan():
-            if key[0]:
+            if is_record(key):
                 stamp = record.stamp(raw)
                 if stamp is not None:
                     self._heap.push(_unit(stamp), key)

@@ -1,7 +1,8 @@
 """Changes of a document: plain fields are set, or MongoDB's update operators.
 
-`$set $unset $inc $mul $min $max $push ($each $position $slice $sort) $pull $addToSet ($each) $rename`, on dotted
-paths with numeric steps into arrays. All of a change is applied or, with an error, nothing.
+`$set $unset $inc $mul $min $max $push ($each $position $slice $sort) $pull $pullAll $pop $addToSet ($each) $rename $setOnInsert
+$currentDate $bit`, on dotted paths with numeric steps into arrays and `$ $[] $[name]`. All of a change is applied or, with an
+error, nothing.
 """
 
 from ..errors import QueryError
@@ -11,24 +12,29 @@ from ..query.ordered_json import loads
 from ..query.path import fields, split
 from ..query.value_order import MISSING, encode, kind
 from ..records import record
-from .target import copy, get, parent, put
+from .target import copy, get, no_conflict, parent, put, touched
 
-_OPERATORS = ("$set", "$unset", "$inc", "$mul", "$min", "$max", "$push", "$pull", "$addToSet", "$rename")
-_ARRAY = ("$push", "$pull", "$addToSet")  # in update_array.py
+_OPERATORS = (
+    "$set", "$unset", "$inc", "$mul", "$min", "$max", "$push", "$pull", "$addToSet", "$rename", "$pop", "$pullAll", "$bit",
+    "$currentDate", "$setOnInsert",
+)  # fmt: skip
+_ARRAY = ("$push", "$pull", "$addToSet", "$pop", "$pullAll", "$currentDate", "$bit")  # in update/arrays.py
 
 
 def parsed(changes):
-    """Return changes that are given as JSON text as what it says, all others as they are."""
+    """Return changes, a dict or its JSON text, as a dict; raises `TypeError`."""
     if isinstance(changes, str):
         changes = module("records.strict_json").given("changes", changes)
+    if not isinstance(changes, dict):
+        if isinstance(changes, (list, tuple)):
+            raise TypeError("changes: an aggregation pipeline is not supported")
+        raise TypeError("changes: dict, not " + type(changes).__name__)
     return changes
 
 
 def check_changes(changes):
     """Return [(operator, path, operand)] of a change, checked; raises `QueryError`, `TypeError`."""
     changes = parsed(changes)
-    if not isinstance(changes, dict):
-        raise TypeError("changes: dict, not " + type(changes).__name__)
     out = []
     if not is_operators(changes):
         for path in changes:
@@ -36,40 +42,37 @@ def check_changes(changes):
     else:
         for op in changes:
             if op not in _OPERATORS:
-                bad(op, "unknown update operator")
+                module("query.nearest").unknown(op, " ".join(_OPERATORS).replace("$", ""), "unknown update operator")
             fields = changes[op]
             if not isinstance(fields, dict):
                 bad(op, "takes a document of fields, not " + type(fields).__name__)
             for path in fields:
                 _add(op, path, fields[path], out)
-    paths = []
-    for op, path, x in out:
-        paths.append(path)
-        if op == "$rename":
-            paths.append(x)
-    paths.sort()
-    for i in range(1, len(paths)):
-        for j in range(i):
-            if paths[i] == paths[j] or paths[i].startswith(paths[j] + "."):
-                raise QueryError("update: conflict at %s and %s" % (paths[j], paths[i]))
+    no_conflict(touched(out))
     return out
 
 
 def check(changes):
-    """Return the list of paths that a change touches, checked; raises `QueryError`, `TypeError`."""
-    out = []
+    """Return the checked changes [(operator, path, operand)]; raises `QueryError`, `TypeError`."""
     try:
-        for op, path, x in check_changes(changes):
-            out.append(path)
-            if op == "$rename":
-                out.append(x)
+        return check_changes(changes)
     except RuntimeError as e:
         _too_deep(e)
-    return out
+
+
+def places(changes, q=None, array_filters=None):
+    """Return what `$` and `$[name]` in checked changes mean (`positional.Places`), None where there are none. Raises `QueryError`."""
+    if array_filters is None and not any(".$" in path for _, path, _ in changes):
+        return None
+    return module("update.positional").Places(q, () if array_filters is None else array_filters, changes)
 
 
 def _add(op, path, x, out):
-    if fields(path, op)[0] == "_id" and (op != "$set" or path != "_id" or not isinstance(x, str)):
+    if isinstance(path, str) and ".$" in path:
+        first = module("update.positional").steps(path, op)[0]
+    else:
+        first = fields(path, op)[0]
+    if first == "_id" and (op not in ("$set", "$setOnInsert") or path != "_id" or not isinstance(x, str)):
         _immutable(op)
     if op == "$inc" or op == "$mul":
         if kind(x) != 2 or x - x != 0:
@@ -82,7 +85,7 @@ def _add(op, path, x, out):
         if x == path:
             bad(op, "source and target are both " + path)
     elif op in _ARRAY:
-        module("update.arrays").check(op, x)
+        x = module("update.arrays").check(op, path, x)
     if op != "$unset" and op != "$pull":
         _json(op, x, 0)
     out.append((op, path, x))
@@ -105,21 +108,30 @@ def _json(op, x, depth):
             _json(op, v, depth + 1)
 
 
-def apply(doc, changes, key=None):
+def apply(doc, changes, key=None, places=None, inserted=False):
     """Return a new document with the changes applied; neither argument is modified. `key`: of its record.
 
+    `changes` may be what `check` gave. `places`: what `$` and `$[name]` in paths mean (`positional.Places`); `inserted`: by an
+    upsert, for `$setOnInsert`.
     Raises `QueryError` for malformed changes and for operators that do not fit what is there.
     """
     try:
-        todo = check_changes(changes)
+        if not isinstance(changes, list):
+            changes = check_changes(changes)
         if not isinstance(doc, dict):
             raise QueryError("update: the stored value is not a document")
+        if places is not None or any(".$" in path for _, path, _ in changes):
+            changes = module("update.positional").concrete(doc, changes, places)
         doc = copy(doc)
-        for op, path, x in todo:
+        for op, path, x in changes:
             if path == "_id":
-                if x != key:
+                if x != key and (inserted or op == "$set"):
                     _immutable(op)
                 continue
+            if op == "$setOnInsert":
+                if not inserted:
+                    continue
+                op = "$set"
             table = module("update.arrays").APPLY if op in _ARRAY else _APPLY
             table[op](doc, split(path), x, path, op)
         return doc
@@ -131,11 +143,11 @@ def _too_deep(error):
     module("query.run").too_deep(error)
 
 
-def of_record(raw, changes, key):
+def of_record(raw, changes, key, places=None):
     """Return the changed document of a record (bytes); what is not changed keeps its order of fields."""
     if raw[0] < 8 and raw[0] & 2:
         raise QueryError("update: the stored value is not a document")
-    doc = apply(loads(raw[record.text_start(raw) :]), changes, key)
+    doc = apply(loads(raw[record.text_start(raw) :]), changes, key, places)
     if "_tags" in doc:  # a record's last member
         doc["_tags"] = doc.pop("_tags")
     return doc

@@ -5,6 +5,7 @@
 
 from micropython import const
 
+from ..errors import QueryError
 from ..query.operand import bad
 from ..query.value_order import MISSING
 
@@ -90,3 +91,22 @@ def copy(value):
     if isinstance(value, (list, tuple)):
         return [copy(v) if isinstance(v, (dict, list, tuple)) else v for v in value]
     return value
+
+
+def no_conflict(paths):
+    """Raise `QueryError` when two of the paths are the same or one leads into the other."""
+    paths.sort()
+    for i in range(1, len(paths)):
+        for j in range(i):
+            if paths[i] == paths[j] or paths[i].startswith(paths[j] + "."):
+                raise QueryError("update: conflict at %s and %s" % (paths[j], paths[i]))
+
+
+def touched(todo):
+    """Return the list of paths that checked changes touch."""
+    paths = []
+    for op, path, x in todo:
+        paths.append(path)
+        if op == "$rename":
+            paths.append(x)
+    return paths

@@ -13,6 +13,8 @@ VALUES = {
     "items": [("k", {"a": 3}), ("m", {"a": 4})], "ttls": [60, None], "start": "k", "end": "l", "prefix": "k",
     "sort": "-a", "skip": 1, "limit": 1, "fields": ["a"], "path": "a", "purge": True,
     "keys": True, "reverse": True, "delete_batch keys": ["k"], "backup path": "copy.db",
+    "name": "c", "unique": True, "array_filters": [], "create_index path": "b",
+    "pipeline": [{"$match": {"a": 1}}], "max_groups": 5,
 }  # fmt: skip
 
 
@@ -35,6 +37,8 @@ def call(name, args, kw):
             result = list(result)
         if name == "stats":
             result = sorted(result)
+        if name == "collection":
+            result = result.name
         text = io.StringIO()
         db.dump(text)
         text = text.getvalue()

@@ -11,7 +11,7 @@ from expect import raises
 METHODS = (
     "close put put_batch get delete delete_batch keys values items update ttl expire cleanup flush stats check backup dump load query find count "
     "delete_many update_many explain create_index drop_index indexes cleanup_async check_async backup_async dump_async load_async query_async "
-    "count_async delete_many_async update_many_async create_index_async drop_index_async"
+    "count_async delete_many_async update_many_async create_index_async drop_index_async distinct distinct_async collection collections aggregate aggregate_async"
 ).split()
 
 # looking does not load: not the whole list, nor each name, nor bound methods that are not called
@@ -106,12 +106,14 @@ for name in (
     "backup",
     "cleanup",
     "count",
+    "distinct",
     "create_index",
     "drop_index",
     "delete_many",
     "update_many",
     "query",
     "find",
+    "aggregate",
     "update",
     "stats",
     "load",

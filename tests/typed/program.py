@@ -6,7 +6,8 @@ import io
 import os
 
 import microtetherdb
-from microtetherdb import DBClosed, DBCorrupt, DBError, DBFull, DBLock, MicroTetherDB, QueryError, defaults, ota, preload
+from microtetherdb import DBClosed, DBCorrupt, DBError, DBFull, DBLock, DuplicateKeyError, MicroTetherDB, QueryError, defaults, ota, preload
+from microtetherdb.collection import DeleteMany, InsertOne, ReturnDocument, UpdateOne
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,20 +68,56 @@ def records(db: MicroTetherDB, document: "Json") -> None:
 def queries(db: MicroTetherDB) -> None:
     documents: list[Document] = db.query({"n": {"$gt": 0}}, sort="-n", skip=1, limit=5, fields=["n"])
     documents = db.query('{"n": 1}', sort=[("n", 1), "m"], fields={"n": 1})
+    documents = list(db.aggregate([{"$group": {"_id": "$n", "c": {"$sum": 1}}}, {"$sort": [("_id", 1)]}], max_groups=5))
+    documents = list(db.aggregate('[{"$limit": 1}]'))
     for key, _ in db.query({}, keys=True) + list(db.find(keys=True)):
         documents.append(key.upper())
     cursor: Cursor[Document] = db.find({"n": 1}, sort=("n", -1))
     first: Document = next(cursor, None)
     rest: Iterator[Document] = iter(cursor)
     cursor.close()
-    db.create_index("n")
+    db.create_index("n", unique=False)
     paths: list[str] = db.indexes()
     plan: Explanation = db.explain({"n": 1}, sort="n", skip=0, limit=1)
     n: int = db.count() + db.count({"n": 1}) + db.update_many({"n": 2}, {"n": 3}) + db.delete_many({"n": 3}) + plan["examined"]
     if "ranges" in plan:
         n += plan["ranges"]
     dropped: bool = db.drop_index("n")
+    n += db.update("k", {"$inc": {"a.$[e]": 1}}, array_filters=[{"e": 1}]) if db.get("k") == {"a": [1]} else 0
+    print(db.distinct("n"), db.distinct("n", {"n": 1}))
     print(n, first, rest, dropped, plan["plan"].upper(), [p.upper() for p in paths], plan["prefilter"])
+
+
+def collections(db: MicroTetherDB) -> None:
+    c = db.collection("rooms")
+    key: str = c.insert_one({"_id": "k", "a": [1, 2]}, ttl=60, tags=["t"]).inserted_id
+    ids: list[str] = c.insert_many([{"a": 1}, {"b": 2}]).inserted_ids
+    n: int = c.update_one({"_id": key}, {"$set": {"a.$[]": 1}}, upsert=True).matched_count + c.count_documents({}, limit=5)
+    n += c.update_many({"a": 1}, '{"$set": {"b": 1}}').modified_count + c.replace_one({"b": 2}, {"b": 3}).matched_count
+    n += c.bulk_write([InsertOne({"_id": "x"}), UpdateOne({"_id": "x"}, {"$set": {"y": 1}}), DeleteMany({"no": 1})]).inserted_count
+    n += c.delete_one({"_id": "x"}).deleted_count + c.delete_many({"no": 1}).deleted_count + c.expire("k", 5) + c.estimated_document_count()
+    one: Document = c.find_one("k") or c.find_one({"a": 1}, {"a": {"$slice": 1}}, sort=[("a", 1)])
+    one = c.find_one_and_update({"_id": "k"}, {"$inc": {"z": 1}}, return_document=ReturnDocument.AFTER)
+    for document in c.find({"a": 1}, ["a"]).sort("a", -1).skip(0).limit(3):
+        print(document)
+    name: str = c.create_index([("a", 1), ("b", -1)]) + db.collection("u").create_index("z", unique=True)
+    print(
+        n,
+        one,
+        ids,
+        c.distinct("a"),
+        list(c.aggregate([{"$match": {"a": 1}}])),
+        name.upper(),
+        c.drop_index("z_1"),
+        c.index_information(),
+        c.ttl("k"),
+        db.collections(),
+    )
+    try:
+        c.insert_one({"_id": "k"})
+    except DuplicateKeyError as e:
+        print(e)
+    c.drop()
 
 
 def monitoring(db: MicroTetherDB) -> None:
@@ -108,6 +145,9 @@ async def asynchronous() -> None:
         cursor.close()
         await db.create_index_async("n")
         documents: list[Document] = await db.query_async({"n": 1}, limit=1)
+        documents = await db.aggregate_async([{"$count": "n"}])
+        async for _ in db.aggregate([]):
+            pass
         for key, _ in await db.query_async(keys=True):
             documents.append(key.upper())
         text = io.StringIO()
@@ -116,6 +156,10 @@ async def asynchronous() -> None:
         n += await db.load_async(text) + await db.update_many_async({"n": 1}, {"n": 2}) + await db.delete_many_async({"n": 2})
         report: Report = await db.check_async()
         dropped: bool = await db.drop_index_async("n")
+        c = db.collection("c")
+        n += (await c.update_many_async({}, {"$set": {"a": 1}})).matched_count + await c.count_documents_async({})
+        async for document in c.find():
+            print(document, await db.distinct_async("a"))
         print(n, documents, report["ok"], dropped)
 
 
@@ -190,6 +234,7 @@ with Derived() as derived:
     print(derived.rooms())
     records(derived, {"a": [1, {"b": None}]})
     queries(derived)
+    collections(derived)
     monitoring(derived)
     updates(derived)
 try:

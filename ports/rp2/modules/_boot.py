@@ -1,6 +1,7 @@
 """Runs before everything else: mounts the file system on its part of the flash, formatting it when there is none."""
 
 import _mtdb_board
+import _mtdb_slot
 import sys
 import vfs
 
@@ -16,4 +17,6 @@ except OSError:
     fs = vfs.VfsLfs2(bdev, progsize=256)
 vfs.mount(fs, "/")
 
-del bdev, fs, sys, vfs, _mtdb_board
+_mtdb_slot.started()  # what runs came up: the boot loader's watchdog is not needed any more
+
+del bdev, fs, sys, vfs, _mtdb_board, _mtdb_slot

@@ -55,9 +55,23 @@ def fill(db):
     db.flush()
     db.put("late", {"n": 100})
     assert len(db) == 29  # which it remembers
+    for more in COLLECTIONS:
+        more(db)
+
+
+COLLECTIONS = []  # functions that fill some; then these belong to the content
 
 
 def content(db):
+    found = plain(db)
+    if COLLECTIONS:
+        for name in db.collections():
+            for doc in db.collection(name).find():
+                found["/%s/%s" % (name, doc["_id"])] = repr(sorted(doc.items()))
+    return found
+
+
+def plain(db):
     return {key: repr(sorted(doc.items())) if isinstance(doc, dict) else repr(doc) for key, doc in db.items()}
 
 
@@ -82,7 +96,11 @@ def sound(db, medium, before, after, many, where):
         where,
         [k for k in set(list(found) + list(before)) if found.get(k) != before.get(k)],
     )
-    assert len(db) == len(found), "%s: %d records counted, %d there" % (where, len(db), len(found))
+    n = sum(key[0] != "/" for key in found)
+    assert len(db) == n, "%s: %d records counted, %d there" % (where, len(db), n)
+    for part in getattr(db, "_parts", {}).values():
+        for index in (part._indexes or {}).values():
+            assert index.ready and not index.builders, "%s: the index on %s of a collection is being built" % (where, index.path)
     report = db.check()
     assert report["ok"], "%s: %r" % (where, report)
     for q in ({"n": 3}, {"n": {"$gte": 2}}, {"tags": "tag"}):

@@ -1,0 +1,11 @@
+# Included by the boards: the application is linked for slot A, at MTDB_SLOT_A; ci/build_rp2.py links the same objects for slot B.
+foreach(slot A B)
+    file(READ ${MICROPY_PORT_DIR}/memmap_mp_${PICO_PLATFORM}.ld script)
+    math(EXPR origin "0x10000000 + ${MTDB_SLOT_${slot}}" OUTPUT_FORMAT HEXADECIMAL)
+    string(REGEX REPLACE "FLASH\\(rx\\) : ORIGIN = 0x10000000" "FLASH(rx) : ORIGIN = ${origin}" script "${script}")
+    if(NOT script MATCHES "ORIGIN = ${origin}")
+        message(FATAL_ERROR "memmap_mp_${PICO_PLATFORM}.ld does not begin its flash as it used to")
+    endif()
+    file(WRITE ${CMAKE_BINARY_DIR}/slot_${slot}.ld "${script}")
+endforeach()
+cmake_language(DEFER CALL set_target_properties firmware PROPERTIES PICO_TARGET_LINKER_SCRIPT ${CMAKE_BINARY_DIR}/slot_A.ld)
