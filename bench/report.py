@@ -170,7 +170,10 @@ def rows(name, heads, only=None):
 
 ALTERNATIVES = {"what": "what", "put, us": "put_us", "open, us": "open_us", "get, us": "get_us", "search, us": "search_us", "RAM, bytes": "ram",
                 "erases a put": "erases", "programs a put": "programs", "flash, ms a put": "modelled_ms"}  # fmt: skip
+SHAPES = {"operation": "row", "goal": "goal", "us": "us", "direct, us": "direct_us", "ratio": "ratio",
+          "instructions": "instructions", "directly": "direct_instructions", "their ratio": "instruction_ratio", "": "missed"}  # fmt: skip
 TABLES = {
+    "shapes": rows("shapes", SHAPES),
     "operations-ram": ratios("ram", GOALS),
     "operations-file": ratios("file", FILE_GOALS),
     "operations-region": region,

@@ -9,6 +9,7 @@ import charts
 import import_cost
 import instructions
 import measure
+import shapes
 
 
 def table(title, rows, columns):
@@ -35,6 +36,14 @@ def operations(image):
         "ratio": "ratio",
     }
     table("Operations on %s against direct btree and json" % image, rows, columns)
+    return rows
+
+
+def shape_rows():
+    rows = shapes.rows(shapes.count(), shapes.times())
+    columns = {"operation": "row", "goal": "goal", "us": "us", "direct us": "direct_us", "ratio": "ratio",
+               "instructions": "instructions", "directly": "direct_instructions", "their ratio": "instruction_ratio", "": "missed"}  # fmt: skip
+    table("Documents of many shapes against direct btree and json, in RAM unless said", rows, columns)
     return rows
 
 
@@ -144,7 +153,7 @@ def pico():
 
 SECTIONS = {
     "sizes": sizes, "ram": ram, "instructions": instruction_counts, "operations": lambda: operations("UNIX") + operations("UNIX32"),
-    "queries": queries, "flash": flash, "latency": latency, "alternatives": alternatives, "pico": pico, "m33": m33,
+    "shapes": shape_rows, "queries": queries, "flash": flash, "latency": latency, "alternatives": alternatives, "pico": pico, "m33": m33,
 }  # fmt: skip
 
 

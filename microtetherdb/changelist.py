@@ -3,6 +3,14 @@
 from .loading import module
 from .records import record
 
+try:
+    from _mtdb_record import tag_changes as _tag_changes  # ports/record: those of most records
+except ImportError:  # stock firmware
+
+    def _tag_changes(old, raw, key, out):
+        return False
+
+
 _READ = object()
 
 
@@ -13,16 +21,46 @@ def write(db, key, raw, old=_READ):
         key = key.encode()
     if old is _READ:
         old = store.get(key)
-    if raw is not None and not db._indexes and _alone(raw) and (old is None or _alone(old)):
-        return store.put(key, raw)
+    if raw is None or db._indexes:
+        return _list(db, key, raw, old)
+    tags = b'tags":' in raw or old is not None and b'tags":' in old
+    if raw[0] > 7 and (old is None or old[0] > 7):  # none expires
+        return _tagged(db, key, raw, old) if tags else store.put(key, raw)
+    if tags or old is not None or not store.ram:
+        return _list(db, key, raw, old)
+    _expiring(db, key, raw)
+
+
+# What most records need, with small frames (docs/architecture.md).
+
+
+def _tagged(db, key, raw, old):
+    out = [(key, raw)]
+    if db._moves is not None or not _tag_changes(old, raw, key, out):
+        return _list(db, key, raw, old)
+    if not db._linked:
+        db._linked = True
+    db._store.apply(out)
+
+
+def _expiring(db, key, raw):
+    # In RAM nothing of an expiry is in the tree.
+    if db._expiry is None:
+        begin_expiry(db)
+    db._linked = True
+    db._store.put(key, raw)
+    db._expiry.entered(key, raw)
+
+
+def _list(db, key, raw, old):
     out = []
     was, new = changes(db, key, old, raw, out)
     if not db._linked and (new is not None or len(out) > 1):
         db._linked = True
     if raw is not None and len(out) == 1:
-        store.put(key, raw)
+        db._store.put(key, raw)
     else:
-        store.apply(out)
+        db._store.apply(out)
     if was is not None or new is not None:
         db._expiry.applied(key, was, new)
 
@@ -38,21 +76,14 @@ def current(db, key):
     return None if old is None or record.expired(old, db._clock) else old
 
 
-def _alone(raw):
-    # Whether a record has neither tags nor expiry.
-    return raw[0] > 7 and b'tags":' not in raw
-
-
 def changes(db, key, old, raw, out):
     """Append the changes for one record to a change list; returns its stamps before and after, or None for each."""
     out.append((key, raw))
     if db._indexes or (old is not None and b'tags":' in old) or (raw is not None and b'tags":' in raw):
-        module("query.index_entries").changes(db, key, old, raw, out)
-    was = new = None
-    if old is not None and old[0] < 8:
-        was = record.stamp(old)
-    if raw is not None and raw[0] < 8:
-        new = record.stamp(raw)
+        if db._indexes or db._moves is not None or not _tag_changes(old, raw, key, out):
+            module("query.index_entries").changes(db, key, old, raw, out)
+    was = None if old is None else record.stamp(old)
+    new = None if raw is None else record.stamp(raw)
     if was is not None or new is not None:
         if db._expiry is None:
             begin_expiry(db)

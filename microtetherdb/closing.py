@@ -22,6 +22,7 @@ def stop(db):
             mirrors[n].end()
         db._open = False
         db._store = closed
+        store.changed += 1  # cursors look
         try:
             store.close()
         finally:

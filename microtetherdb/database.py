@@ -4,8 +4,6 @@ A request goes: arguments -> record codec -> store -> pages. What is used less o
 ranges, maintenance, backup) is loaded with its first use, so that it costs no RAM before.
 """
 
-from json import loads
-
 from .loading import module
 from .records import keys, record
 
@@ -167,7 +165,7 @@ class MicroTetherDB:
         if key is None:
             return default
         if key[0] > 7:
-            return loads(key)
+            return record.loads(key)
         if record.expired(key, self._clock):
             return default
         return record.decode(key)
@@ -219,3 +217,12 @@ class MicroTetherDB:
     _open = False
     _session = None  # first part of generated keys
     _moves = None  # of records in indexes, while queries walk through them
+
+
+try:
+    from _mtdb_record import connect  # ports/record
+except ImportError:  # stock firmware
+    pass
+else:  # put and delete in the usual forms, in C; all others are left to the methods above
+    connect(MicroTetherDB, lambda db: module("upkeep").tick(db), lambda db, key, raw: module("changelist").write(db, key, raw))
+    del connect

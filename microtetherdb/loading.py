@@ -36,7 +36,7 @@ _FIRST = (
     ("query.index_build", "errors query.value_order query.path query.index_entries"),
     ("update.operators", "errors query.ordered_json query.value_order query.path query.operand update.target"),
     ("query.cursor", "query.run"),
-    ("many", "query.cursor steps"),
+    ("many", "query.cursor"),
     ("query.explain", "query.run"),
     ("query.array_fields", "query.filter"),
     ("update.positional", "query.filter update.target"),

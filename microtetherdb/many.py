@@ -6,7 +6,6 @@ from .query.path import fields, walk
 from .query.run import Query
 from .query.value_order import MISSING, encode
 from .records import keys
-from .steps import each
 
 
 def _given(q):
@@ -63,12 +62,13 @@ def _touches(a, b):
 
 async def delete_many_async(db, q):
     """As `delete_many`, sharing the event loop."""
-    return await each(_to_delete(db, q), lambda m: db.delete(m[0]))
+    return await _to_delete(db, q)._each(lambda m: db.delete(m[0]))
 
 
 async def update_many_async(db, q, changes, array_filters=None):
     """As `update_many`, sharing the event loop."""
-    return await each(*_to_update(db, q, changes, array_filters))
+    cursor, work = _to_update(db, q, changes, array_filters)
+    return await cursor._each(work)
 
 
 def distinct_steps(db, path, q=None):

@@ -75,10 +75,10 @@ class _Tree:
         prefix = self._prefix
         return self._tree.values(prefix + start, after(prefix))
 
-    def items(self, start, end):
+    def items(self, start, end=None):
         prefix = self._prefix
         n = len(prefix)
-        for key, value in self._tree.items(prefix + start, prefix + end):
+        for key, value in self._tree.items(prefix + start, after(prefix) if end is None else prefix + end):
             yield key[n:], value
 
 
@@ -90,6 +90,13 @@ class _Expiry:
 
     def changes(self, key, old, new, out):
         self._part.db._expiry.changes(key, old, new, out)
+
+    def entered(self, key, raw):
+        expiry = self._part.db._expiry
+        try:
+            expiry.entered(self._part._store.full(key), raw)
+        except MemoryError:
+            expiry._incomplete = True
 
     def applied(self, key, old, new):
         expiry = self._part.db._expiry

@@ -13,7 +13,7 @@ import budgets
 
 @pytest.mark.parametrize("group", sorted(budgets.MEASURES))
 def test_figures_stay_within_their_budgets(group):
-    if group == "instructions" and not shutil.which("valgrind"):
+    if group in ("instructions", "shapes") and not shutil.which("valgrind"):
         pytest.skip("valgrind is not installed")
     limits = budgets.load()
     found = budgets.MEASURES[group]()

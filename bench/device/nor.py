@@ -8,12 +8,15 @@ PROGRAM = 256
 class Nor:
     """Block device of `blocks` erase blocks of 4,096 bytes; programs of 256 bytes at aligned offsets. It allocates nothing large."""
 
-    def __init__(self, blocks=128):
+    def __init__(self, blocks=128, path=None):
         self._blocks = blocks
         self._data = memoryview(bytearray(blocks * BLOCK))
         self._ones = b"\xff" * PROGRAM
-        for n in range(blocks):
-            self.ioctl(6, n)
+        if path is not None:
+            self.load(path)
+        else:
+            for n in range(blocks):
+                self.ioctl(6, n)
 
     def readblocks(self, n, buf, off=0):
         n = n * BLOCK + off

@@ -2,6 +2,7 @@
 
 from ..errors import DuplicateKeyError, QueryError
 from ..parts import Part, Window
+from ..records import record
 
 
 class _Overlay(Window):
@@ -63,6 +64,10 @@ class _Batch(Part):
     def applied(self, key, old, new):
         """The same."""
         self.stamps.append((key, old, new))
+
+    def entered(self, key, raw):
+        """The same."""
+        self.stamps.append((key, None, record.stamp(raw)))
 
     def make(self):
         """Not before it is sure."""

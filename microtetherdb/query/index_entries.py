@@ -9,8 +9,6 @@ A catalogue entry is `00 'c' path` -> `state id flags`. Entries and catalogue ch
 of the record, so that every commit holds both or neither.
 """
 
-import json
-
 from micropython import const
 
 from ..flushing import commit
@@ -140,7 +138,7 @@ class _Tags(Index):
         i = -1 if raw is None else raw.find(b'tags":')
         if i < 0:
             return ()
-        if raw[i - 2 : i + 8] == b'"_tags":["' and raw.find(b'tags":', i + 6) < 0:
+        if raw[i - 3 : i + 8] in (b',"_tags":["', b'{"_tags":["') and raw.find(b'tags":', i + 6) < 0:
             # The usual case: the record's last member; the rest need not be parsed.
             text = raw[i + 8 :].rstrip()
             if text.find(b"]") == len(text) - 2 and b"\\" not in text:
@@ -158,7 +156,7 @@ def document(raw):
     """Return the document of a record; of a wrapped value with tags, what carries them."""
     if raw[0] < 8:
         raw = raw[record.text_start(raw) :]
-    return json.loads(raw)
+    return record.loads(raw)
 
 
 def load(db, store):

@@ -4,10 +4,9 @@ Records may move in the index between two steps of a walk. It looks up what move
 remembers those that it would miss or meet twice, and gives them at the end.
 """
 
-from json import loads
-
 from ..errors import QueryError
 from ..records.key_range import after
+from ..records.record import loads
 from . import index_entries as _index
 from .table_scan import NO, acceptor
 

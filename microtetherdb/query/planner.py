@@ -17,14 +17,8 @@ class Plan:
     `descending`: that from the end downwards; 2: also the records of one value.
     """
 
-    def __init__(self):
-        self.index = None
-        self.ranges = None
-        self.exact = False
-        self.single = False
-        self.once = False
-        self.ordered = False
-        self.descending = False
+    index = ranges = None
+    exact = single = once = ordered = descending = False
 
     def describe(self):
         """Return what `explain` says about it."""

@@ -25,12 +25,23 @@ class Query:
     Raises `QueryError` for a malformed filter, `sort`, `skip`, `limit` or `fields`.
     """
 
+    # Of most queries: attributes of the class cost nothing.
     shows_key = False
+    order = project = None
+    skip = limit = 0
 
     def __init__(self, q, sort=None, skip=0, limit=0, fields=None):
-        self.order = self.project = None
         try:
             self.filter = compile(q)
+        except RuntimeError as e:
+            too_deep(e)
+        if self.filter.limit:
+            self.limit = self.filter.limit
+        if sort is not None or fields is not None or skip is not 0 or limit is not 0:  # noqa: F632  False is none
+            self._more(q, sort, skip, limit, fields)
+
+    def _more(self, q, sort, skip, limit, fields):
+        try:
             if sort is not None:
                 self.order = module("query.sort").of_records(sort)
             if fields is not None:
@@ -38,11 +49,10 @@ class Query:
                 self.shows_key = "_id" in fields
         except RuntimeError as e:
             too_deep(e)
-        self.skip = skip if type(skip) is int and skip >= 0 else whole_number("skip", skip)
-        if type(limit) is not int or limit < 0:
-            limit = whole_number("limit", limit)
-        most = self.filter.limit
-        self.limit = min(limit, most) if limit and most else limit or most
+        self.skip = whole_number("skip", skip)
+        limit = whole_number("limit", limit)
+        if limit:
+            self.limit = min(limit, self.limit or limit)
 
     def plan(self, db, without=()):
         """Return the `planner.Plan` or `by_key.Plan`, None for a plain scan without any index to think about."""

@@ -1,14 +1,13 @@
 """Running a query without an index: every record, most of them by a look at their raw bytes only."""
 
-from json import loads
-
 from ..loading import module
 from ..records import keys, record
+from ..records.record import loads
 from .prefilter import needles, prefilter, probe
 
 NO = object()
 TICK = 2  # records between two chances to let others run
-_IDLE = 60  # a look at the raw bytes that rejects less than one record in four costs more than it saves: it is left out
+IDLE = 60  # a look at the raw bytes that rejects less than one record in four costs more than it saves: it is left out
 
 
 def acceptor(db, f, exact=False):
@@ -89,7 +88,7 @@ def scan(db, f, slices, records=None, exact=False):
                 idle -= 3
                 continue
             idle += 1
-            if idle == _IDLE:
+            if idle == IDLE:
                 may = None
         doc = accept(raw)
         if doc is not NO:
@@ -117,7 +116,7 @@ def _gather(db, f, limit, tree):
                 idle -= 3
                 continue
             idle += 1
-            if idle == _IDLE:
+            if idle == IDLE:
                 may = None
         if test is not None and raw[0] >= 8:
             doc = parse(raw)

@@ -191,16 +191,16 @@ class Clock:
 
     def stamp(self, ttl):
         """Return line and expiry (six bytes) of a record that lives `ttl` seconds from now."""
-        line = self._line
         s = self.seconds()
-        if line:
+        if self._line:
             s = self._line_s
-        fraction = self._ms * 256 // 1000
         if ttl.__class__ is not int:
-            whole = int(ttl)
-            fraction += int((ttl - whole) * 256)
-            ttl = whole
-        return struct.pack(">BIB", line, s + ttl + (fraction >> 8), fraction & 255)
+            return self._stamp(s, ttl)
+        return struct.pack(">BIB", self._line, s + ttl, self._ms * 256 // 1000)
+
+    def _stamp(self, s, ttl):
+        fraction = self._ms * 256 // 1000 + int((ttl - int(ttl)) * 256)
+        return struct.pack(">BIB", self._line, s + int(ttl) + (fraction >> 8), fraction & 255)
 
     def left(self, stamp):
         """Return the seconds (float) until a stamp's expiry, at least 0."""

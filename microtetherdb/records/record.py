@@ -5,15 +5,15 @@ Flags are below 0x08 and no JSON text begins so; the common record has no header
 What not every program needs for writing is in `encoder`.
 """
 
-import json
-
 from micropython import const
 
 from ..loading import module
 
 try:
-    from _mtdb_record import plain  # ports/record
+    from _mtdb_record import loads, plain  # ports/record
 except ImportError:  # stock firmware
+    from json import loads
+
     from .plain import plain  # noqa: F401
 
 _PLAIN = const(8)  # first byte of a text; below it, flags
@@ -35,8 +35,8 @@ def text_start(raw):
 def decode(raw):
     """Return the document of a record, with `_tags` if it has any."""
     if raw[0] >= _PLAIN:
-        return json.loads(raw)
-    value = json.loads(raw[text_start(raw) :])
+        return loads(raw)
+    value = loads(raw[text_start(raw) :])
     if raw[0] & _WRAPPED:
         return value["_value"]
     return value

@@ -26,25 +26,25 @@ class _Keys:
         self._at = _BLOCK
 
     def add(self, key):
-        n = len(key)
-        if self._at + n >= _BLOCK:
-            block = bytearray(_BLOCK)
-            if None in self._blocks:
-                self._last = self._blocks.index(None)
-                self._blocks[self._last] = block
-            else:
-                self._last = len(self._blocks)
-                self._blocks.append(block)
-            self._at = 2
-        last = self._last
-        block = self._blocks[last]
+        if self._at + len(key) >= _BLOCK:
+            self._more()
+        block = self._blocks[self._last]
         at = self._at
-        end = at + 1 + n
-        block[at] = n
-        block[at + 1 : end] = key
-        self._at = end
+        block[at] = len(key)
+        block[at + 1 : at + 1 + len(key)] = key
+        self._at = at + 1 + len(key)
         block[0] += 1
-        return last * _BLOCK + at
+        return self._last * _BLOCK + at
+
+    def _more(self):
+        block = bytearray(_BLOCK)
+        if None in self._blocks:
+            self._last = self._blocks.index(None)
+            self._blocks[self._last] = block
+        else:
+            self._blocks.append(block)
+            self._last = len(self._blocks) - 1
+        self._at = 2
 
     def get(self, ref):
         block = self._blocks[ref // _BLOCK]
@@ -87,9 +87,23 @@ class Heap:
         i = self._n
         if i // _PAIRS == len(self._blocks):
             self._blocks.append(array("I", bytes(_BLOCK)))
-        ref = self._keys.add(key)
+        key = self._keys.add(key)
         self._n = i + 1
-        self._up(i, t, ref)
+        if i and self._time((i - 1) >> 1) > t:
+            self._up(i, t, key)
+        else:
+            self._set(i, t, key)
+
+    # Small frames, see docs/architecture.md.
+
+    def _time(self, i):
+        return self._blocks[i // _PAIRS][i % _PAIRS * 2]
+
+    def _set(self, i, t, ref):
+        block = self._blocks[i // _PAIRS]
+        i = i % _PAIRS * 2
+        block[i] = t
+        block[i + 1] = ref
 
     def _up(self, i, t, ref):
         blocks = self._blocks
@@ -104,10 +118,7 @@ class Heap:
             block[j] = parent[q]
             block[j + 1] = parent[q + 1]
             i = p
-        block = blocks[i // _PAIRS]
-        j = i % _PAIRS * 2
-        block[j] = t
-        block[j + 1] = ref
+        self._set(i, t, ref)
 
     def remove(self, i):
         """Remove entry i, O(log n)."""
@@ -152,6 +163,12 @@ def _unit(stamp):
     return 0xFFFFFFFF if t >> 32 else t
 
 
+def _unit_of(raw):
+    # The same of a record, in numbers that need no memory in the first half year.
+    t = raw[3] << 20 | raw[4] << 12 | raw[5] << 4 | raw[6] >> 4
+    return t if not raw[2] else _unit(raw[1:7])
+
+
 class RamExpiry:
     """The heap of a RAM database: at most twice as many entries as records with a TTL. Those whose record changed are stale and swept out."""
 
@@ -174,6 +191,13 @@ class RamExpiry:
 
     def changes(self, key, old, new, out):
         """Nothing is stored in the tree."""
+
+    def entered(self, key, raw):
+        """Follow a new record that expires."""
+        try:
+            self._heap.push(_unit_of(raw), key)
+        except MemoryError:
+            self._incomplete = True
 
     def applied(self, key, old, new):
         """Follow a change of a record's expiry from `old` to `new` (stamps or None)."""

@@ -16,7 +16,7 @@ from ..loading import module
 from .store import BTREE_MENDED, Store, discard, open_tree
 
 _SEEK = const(2)
-_MANY = const(6)  # changes from which on a look at the last key of the tree pays
+_FEW = const(8)  # changes, of one record
 
 # mp_off_t of the seek request: 64 bits on 64-bit hosts and where off_t is 64 bits wide.
 _OFFSET = 8 if sys.maxsize > 1 << 31 else 4
@@ -166,8 +166,36 @@ class RamStore(Store):
 
         Raises `DBFull` before anything is changed when there is no room for it.
         """
-        need = self._padded(changes)
-        self.put_many([c[0] for c in changes], [c[1] for c in changes], need)
+        need = 0
+        if self.bad:
+            self._padded(changes)
+        for key, value in changes:
+            if value is not None:
+                need += len(key) + len(value) + 16
+        if len(changes) > _FEW:
+            return self.put_many([c[0] for c in changes], [c[1] for c in changes], need)
+        self._left -= need
+        if need and self._left < 0:
+            self._room(sum(self._size(len(key) + len(value)) for key, value in changes if value is not None) * 3 // 2)
+        if self._tree is None:
+            self.recover()
+        undo = []
+        self._pending = (undo,)
+        tree = self._tree
+        self._break()
+        try:
+            for key, value in changes:
+                was = tree.get(key)
+                undo.append((key, was))  # first: an entry too many does no harm
+                if value is not None:
+                    tree[key] = value
+                elif was is not None:
+                    del tree[key]
+        except BaseException as e:
+            self._failed(e)
+        self._mend(tree)
+        if self.mirror is not None:
+            module("storage.mirrors").tell(self.mirror, [c[0] for c in changes], [c[1] for c in changes])
 
     def put_many(self, keys, values, need, fresh=False):
         """Set (or, value None, delete) many keys; all or nothing. Keys are str or bytes.
@@ -215,16 +243,21 @@ class RamStore(Store):
         self._reraise(error)
 
     def _last(self, keys):
-        # The last key of the tree: what sorts behind it is new. For a few changes that is not worth a look.
+        # The last key of the tree: what sorts behind it is new.
         text = keys[0].__class__ is str
-        if not text and len(keys) < _MANY:
-            return b"\xff"
         for key in self._tree.keys(None, None, btree.DESC):
             return key.decode() if text else key
         return "" if text else b""
 
-    def _take_back(self, tree, keys, old, done):
-        # Undo the first changes of `put_many`, the last first; it may be done again when that breaks off.
+    def _take_back(self, tree, keys, old=None, done=None):
+        # Undo the first changes of `put_many` or, without `old`, `apply`, the last first; it may be done again when that breaks off.
+        if old is None:
+            for key, was in reversed(keys):
+                if was is not None:
+                    tree[key] = was
+                elif key in tree:
+                    del tree[key]
+            return
         n = done[0]
         while n:
             n -= 1

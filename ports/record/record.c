@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "record.h"
+
 #include "py/objlist.h"
 #include "py/objstr.h"
 #include "py/objtuple.h"
@@ -17,7 +19,7 @@
 #define MAX_TEXT (8192) // bytes of JSON, also the bound for a document that contains itself
 #define MAX_DEPTH (24)
 #define MAX_TAG (128)
-#define FIRST_ALLOC (112) // most records fit
+#define MOST (160) // bytes that are made on the stack: most records
 
 #define EXPIRES (1) // flags, see docs/format.md
 #define WRAPPED (2)
@@ -31,8 +33,9 @@ typedef enum {
 typedef struct _record_t {
     vstr_t text;
     mp_print_t print; // to `text`
-    size_t end; // of the longest one
+    size_t end; // of the longest one; 0 once that was not enough
     tags_t tags;
+    char most[MOST]; // where `text` begins
 } record_t;
 
 static bool add_value(record_t *self, mp_obj_t value, size_t depth);
@@ -42,13 +45,27 @@ static char *add_room(record_t *self, size_t n) {
     vstr_t *text = &self->text;
     size_t len = text->len + n;
     if (len > self->end) {
+        self->end = 0;
         return NULL;
     }
     if (len > text->alloc) {
-        vstr_hint_size(text, n + len / 4);
+        if (text->fixed_buf) { // on to the heap
+            vstr_init(text, len + len / 4);
+            text->len = len - n;
+            memcpy(text->buf, self->most, len - n);
+        } else {
+            vstr_hint_size(text, n + len / 4);
+        }
     }
     text->len = len;
     return text->buf + len - n;
+}
+
+static void print_strn(void *self, const char *str, size_t n) {
+    char *p = add_room(self, n);
+    if (p != NULL) {
+        memcpy(p, str, n);
+    }
 }
 
 static bool add_char(record_t *self, char c) {
@@ -230,7 +247,7 @@ static bool add_value(record_t *self, mp_obj_t value, size_t depth) {
         return false;
     }
     mp_obj_print_helper(&self->print, value, PRINT_JSON);
-    return self->text.len <= self->end;
+    return self->end > 0;
 }
 
 static bool add_tags(record_t *self, mp_obj_t tags) {
@@ -246,7 +263,9 @@ static bool add_tags(record_t *self, mp_obj_t tags) {
 static mp_obj_t record(mp_obj_t data, mp_obj_t tags, mp_obj_t stamp, tags_t mode) {
     record_t self;
     bool wrapped = mode == TAGS_GIVEN && !is_dict(data);
-    vstr_init_print(&self.text, FIRST_ALLOC, &self.print);
+    vstr_init_fixed_buf(&self.text, MOST, self.most);
+    self.print.data = &self;
+    self.print.print_strn = print_strn;
     self.tags = mode;
     if (stamp != mp_const_none || wrapped) {
         vstr_add_byte(&self.text, (stamp != mp_const_none ? EXPIRES : 0) | (wrapped ? WRAPPED : 0));
@@ -265,21 +284,24 @@ static mp_obj_t record(mp_obj_t data, mp_obj_t tags, mp_obj_t stamp, tags_t mode
         self.text.len -= !wrapped; // the brace at the end
         done = add_tags(&self, tags);
     }
-    if (!done) {
-        vstr_clear(&self.text);
-        return mp_const_none;
+    if (done && self.text.fixed_buf) {
+        return mp_obj_new_bytes((const byte *)self.most, self.text.len);
     }
-    return mp_obj_new_bytes_from_vstr(&self.text);
+    if (done) {
+        return mp_obj_new_bytes_from_vstr(&self.text);
+    }
+    vstr_clear(&self.text); // which gives back what is on the heap
+    return mp_const_none;
 }
 
 // plain(data): the record of a document that has no tags, nor a member "tags".
-static mp_obj_t record_plain(mp_obj_t data) {
+mp_obj_t record_plain(mp_obj_t data) {
     return record(data, mp_const_none, mp_const_none, TAGS_NONE);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(record_plain_obj, record_plain);
 
 // encode(data, tags, stamp): the record of any document.
-static mp_obj_t record_encode(mp_obj_t data, mp_obj_t tags, mp_obj_t stamp) {
+mp_obj_t record_encode(mp_obj_t data, mp_obj_t tags, mp_obj_t stamp) {
     mp_int_t n = tags == mp_const_none ? 0 : count_tags(tags);
     return n < 0 ? mp_const_none : record(data, tags, stamp, n ? TAGS_GIVEN : TAGS_OWN);
 }
@@ -289,6 +311,11 @@ static const mp_rom_map_elem_t record_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__mtdb_record) },
     { MP_ROM_QSTR(MP_QSTR_plain), MP_ROM_PTR(&record_plain_obj) },
     { MP_ROM_QSTR(MP_QSTR_encode), MP_ROM_PTR(&record_encode_obj) },
+    { MP_ROM_QSTR(MP_QSTR_loads), MP_ROM_PTR(&record_loads_obj) },
+    { MP_ROM_QSTR(MP_QSTR_tag_changes), MP_ROM_PTR(&record_tag_changes_obj) },
+    { MP_ROM_QSTR(MP_QSTR_connect), MP_ROM_PTR(&record_connect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_put), MP_ROM_PTR(&record_put_obj) },
+    { MP_ROM_QSTR(MP_QSTR_delete), MP_ROM_PTR(&record_delete_obj) },
 };
 static MP_DEFINE_CONST_DICT(record_globals, record_globals_table);
 
