@@ -19,9 +19,12 @@ def check_steps(db):
     """
     report = {"ok": True, "problems": [], "found": 0, "pages": 0, "records": 0, "expiries": 0, "entries": 0}
     todo = [(part, db) for part in (_pages, _keys, _records, _expiries, _entries)]
-    if db._store.first(b"\0d") is not None:
-        for collection in module("parts").every(db):
-            todo += ((_records, collection), (_entries, collection))
+    try:
+        if db._store.first(b"\0d") is not None:
+            for collection in module("parts").every(db):
+                todo += ((_records, collection), (_entries, collection))
+    except (DBError, OSError) as e:
+        _problem(report, "collections cannot be read: %s" % e)
     for part, of in todo:
         try:
             n = 0

@@ -14,7 +14,7 @@ from conftest import ROOT
 
 NIGHTLY = os.environ.get("MTDB_NIGHTLY") == "1"
 RUN = ROOT / "tests" / "conformance" / "run.py"
-TABLES = ("filters", "errors", "sorts", "fields", "updates", "collections")
+TABLES = ("filters", "errors", "sorts", "fields", "updates", "collections", "expressions", "pipelines")
 SCALARS = (0, 1, 2, 3, 5, -1, 2.5, "a", "b", "", None)  # no booleans: for mongomock, as for Python, True is 1
 RESULTS = {
     "insert_one": ("inserted_id",), "insert_many": ("inserted_ids",), "delete_one": ("deleted_count",), "delete_many": ("deleted_count",),

@@ -80,5 +80,5 @@ def test_newer_format_is_refused_unchanged_and_the_update_rolled_back(device, ru
     assert "FAILED" in out and "format 2" in out and status == launch.RESTART
     assert "REFUSED FailedBefore" in device.boot(device.where)[0]
     assert db.read_bytes() == data
-    assert "format 2, this is format 1" in run(OPEN, args=[db])
+    assert "format 3, this is format 2" in run(OPEN, args=[db])
     assert db.read_bytes() == data

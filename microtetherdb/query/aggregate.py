@@ -4,7 +4,6 @@ What a pipeline begins with, `$match` and `$sort`, is run as a query, by index o
 """
 
 import time
-from json import loads
 
 from micropython import const
 
@@ -12,6 +11,7 @@ from ..errors import QueryError
 from ..loading import module
 from ..locking import hold
 from ..records import keys, record
+from ..records.record import loads
 from .expression import Scope
 from .operand import bad, whole_number
 

@@ -49,4 +49,5 @@ else:
         except Exception as e:
             print(type(e).__name__, e)
         print(db.get("none", "still there"))
+hog = None
 db.close()
