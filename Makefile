@@ -4,7 +4,8 @@ PYTHON := python3
 BOARD ?= UNIX
 ARGS ?=
 PORT ?=
-PYTEST_ARGS ?= -n 2 --dist worksteal
+# One more than there are cores: some tests wait.
+PYTEST_ARGS ?= -n $(shell expr $$(nproc) + 1) --dist worksteal
 # Modules are looked for where the image does by itself, then among those that examples use.
 MODULES := $(or $(MICROPYPATH),.frozen:~/.micropython/lib:/usr/lib/micropython):$(CURDIR)/build/src/microdot
 VENV := build/venv/bin

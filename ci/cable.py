@@ -28,9 +28,12 @@ up = ota.Updater(allow_unsigned=True)
 print(repr((_mtdb_board.BOARD, up.status(), 'main.py' in os.listdir())))
 """
 
-# Asks with "?N" for N bytes of the image; without an answer for 20 s it gives up. Ctrl-C is a byte as others meanwhile.
+# Asks with "?N" for N bytes of the image; without an answer for 20 s it gives up, and restarts where half an answer came, for which
+# `readinto` waits for ever. Ctrl-C is a byte as others meanwhile.
+WAIT = 20000  # ms
 UPDATE = """
-import asyncio, micropython, select, sys
+import asyncio, machine, micropython, select, sys
+timer = machine.Timer()
 class Cable:
     def __init__(self):
         self.poll = select.poll()
@@ -38,9 +41,11 @@ class Cable:
     def readinto(self, buf):
         sys.stdout.write('?%%d\\n' %% len(buf))
         for i in range(0, len(buf), 256):
-            if not self.poll.poll(20000):
+            if not self.poll.poll(WAIT):
                 raise OSError(110)
+            timer.init(mode=machine.Timer.ONE_SHOT, period=WAIT, callback=lambda t: machine.reset())
             sys.stdin.buffer.readinto(buf[i:i + 256])
+            timer.deinit()
         return len(buf)
 up.forget()
 micropython.kbd_intr(-1)
@@ -48,7 +53,7 @@ try:
     asyncio.run(up.update(%r, Cable()))
 finally:
     micropython.kbd_intr(3)
-"""
+""".replace("WAIT", str(WAIT))
 
 CONFIRM = """
 def works():

@@ -123,7 +123,9 @@ def make(image, board, version, variant="", security=0, updater=None, key=None, 
     """
     images = [_image(Path(path)) for path in (image, second) if path]
     m = {"board": board, "variant": variant, "version": version, "security": security, **images[0]}
-    m["updater"] = updater or len(images)
+    m["updater"] = len(images) if updater is None else updater
+    if m["updater"] < len(images):
+        raise Refused("updater: at least %d for %d images" % (len(images), len(images)))
     if second:
         m["slots"] = images
     try:

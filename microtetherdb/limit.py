@@ -26,17 +26,22 @@ class Limit:
         self._db = db
         self._most = most
         self._on_drop = on_drop
-        self._n = self._new = 0
+        self._n = 0
+        self._new = ()  # keys that the coming change list makes; what it was for may not have come
         self._seen = -1  # change lists that are counted in, see mirrors.py
         mirrors.add(db._store, self)
         db._put_raw = self._put_raw  # in front of the method
 
     def changed(self, changes):
         """Count a change list in."""
-        n = self._n + self._new
-        self._new = 0
+        n = self._n
+        new = self._new
+        self._new = ()
         for key, value in changes:
-            if value is None and key[0] not in _OURS:
+            if value is not None:
+                if key in new:
+                    n += 1
+            elif key[0] not in _OURS:
                 n -= 1
         self._n = n
         self._seen += 1
@@ -102,11 +107,8 @@ class Limit:
         """
         db = self._db
         store = db._store
-        new = 0
-        for key in put:
-            if store.get(key) is None:
-                new += 1
-        self._new = new
+        self._new = [key for key in put if store.get(key) is None]
+        new = len(self._new)
         gone = [key for key, value in out if value is None and key[0]]
         new -= len(gone)
         n = min(self.count() + new - self._most, max(new, 0) + _STEP)

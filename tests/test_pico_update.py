@@ -351,6 +351,23 @@ def test_an_update_over_the_cable_in_short(used, tmp_path, program, capsys, monk
     assert (", from slot B, confirmed" in capsys.readouterr().out) == (program != "does not")
 
 
+def test_a_board_whose_host_went_away_in_the_middle_of_a_block_can_be_asked_again(used, tmp_path):
+    """It restarts; what it was running before runs again."""
+    path = tmp_path / "flash.bin"
+    path.write_bytes(used)
+    with emulator.serial_port(path) as port:
+        board = cable.Board(port)
+        board.connect()
+        code = "import sys\nclass up:\n    def forget():\n        pass\n    async def update(m, stream):\n        stream.readinto(memoryview(bytearray(512)))\n"
+        board.link.exec_raw_no_follow(code + cable.UPDATE.replace(str(cable.WAIT), "300") % {})
+        board.link.read_until(1, b"?512\r\n", timeout=20)
+        board.link.serial.write(bytes(300))
+        board.close()
+        board.connect(60)
+        assert board.run("print(1 + 1)") == "2\r\n"
+        board.close()
+
+
 def _over_the_cable(flash, tmp_path, program):
     main = "import machine, time\nfrom microtetherdb import ota\nw = machine.WDT(timeout=8000)\n"
     main += "ota.confirm(lambda: True, allow_unsigned=True)\n" if program == "confirms" else ""

@@ -1,7 +1,7 @@
 """Power cuts from outside (SPEC 5): kill -9 of the UNIX image, and the emulated RP2040 stopped at random instructions.
 
 The cuts at every single flash operation are in tests/device/test_pagelog_cuts.py and test_powercut_db.py.
-MTDB_NIGHTLY=1 selects 100 cuts in the emulator instead of 3, 200 kills instead of 40, every cut followed by every cut in the recovery,
+MTDB_NIGHTLY=1 selects 100 cuts in the emulator instead of 2, 200 kills instead of 40, every cut followed by every cut in the recovery,
 and long workloads.
 """
 
@@ -118,7 +118,7 @@ def test_emulated_pico_is_cut_at_random_instructions(tmp_path, medium):
     writer = WRITER.format(target=repr(medium), keys=keys, first="max(top, 0)", count=30 if NIGHTLY else 15).replace("db = ", "# ")
     acknowledged = -1
     verified = 0
-    for cut in range(100 if NIGHTLY else 3):
+    for cut in range(100 if NIGHTLY else 2):
         # milliseconds: the database is open after some 180, its state read after 240, all written after 550 to 700; with few keys sooner
         ms = rnd.randrange(10, 450) if cut % 3 == 2 else rnd.randrange(220, 480) if NIGHTLY else rnd.randrange(200, 350)
         output = emulator.run(state + writer, flash=flash, timeout=600, cut=ms * 1000000)

@@ -283,8 +283,8 @@ def _collect(q, out):
             if isinstance(x, dict) and is_operators(x):
                 if "$eq" in x:
                     out.append((name, x["$eq"]))
-                elif len(x.get("$all", ())) == 1:
-                    x = x["$all"][0]
+                elif len(x.get("$all", x.get("$in", ()))) == 1:
+                    x = x.get("$all", x.get("$in"))[0]
                     if not is_regex(x) and not (isinstance(x, dict) and is_operators(x)):
                         out.append((name, x))
             elif not is_regex(x):

@@ -11,12 +11,19 @@ def _is_url(where):
     return mark and "/" not in scheme
 
 
+def _http():
+    # The module for URLs, which images for boards without a network do not have.
+    try:
+        from . import http
+    except ImportError:
+        raise SourceError("no URLs: this image has no ota.http; give a path or image=stream")
+    return http
+
+
 def join(base, name):
     """Return where the URL reference `name` leads from `base` (URL or path; RFC 3986, section 5.2)."""
     if _is_url(base):
-        from .http import join
-
-        return join(base, name)
+        return _http().join(base, name)
     if _is_url(name):
         return name
     name = _unquote(name)
@@ -26,9 +33,7 @@ def join(base, name):
 def refer(base, name):
     """`join` for what a manifest says; see `http.refer`."""
     if _is_url(base):
-        from .http import refer
-
-        return refer(base, name)
+        return _http().refer(base, name)
     return join(base, name)
 
 
@@ -83,8 +88,7 @@ class Source:
         offset = self._offset
         start = 0
         if self._url:
-            from .http import request
-
+            request = _http().request
             self._stream, start = await asyncio.wait_for_ms(request(where, offset, self._ssl, self._headers), self._left(self._timeout))
         elif isinstance(where, str):
             self._stream = open(where, "rb")

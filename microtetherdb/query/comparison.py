@@ -185,6 +185,7 @@ def between(first, second):
 def _member(x, c, op="$in"):
     strings = set()
     tests = []
+    compound = {}  # arrays and documents by their bytes, which those share that differ in the order of fields
     for m in array(op, x):
         if is_regex(m):
             tests.append(searcher(m))
@@ -195,10 +196,18 @@ def _member(x, c, op="$in"):
         c.note(m)
         if type(m) is str:
             strings.add(m)
+        elif isinstance(m, (list, tuple, dict)):
+            compound.setdefault(encode(m, True), []).append(equal(m))
         else:
             tests.append(equal(m))
     of = type
     text = str
+    if compound:
+        if sum([len(t) for t in compound.values()]) < 4:
+            for t in compound.values():
+                tests += t
+        else:
+            tests.append(lambda v: isinstance(v, (list, dict)) and any(t(v) for t in compound.get(encode(v, True), ())))
     if not tests:
         return lambda v: of(v) is text and v in strings
     if len(tests) == 1 and not strings:

@@ -25,6 +25,8 @@ def operator(op):
     """Raise `QueryError` for an operator that filters have not."""
     if op[1:] in _MONGODBS.split():
         bad(op, "not supported")
+    if op[1:] in _OPERATORS.split():
+        bad(op, "not here, but at the top of a filter")
     unknown(op, _OPERATORS, "unknown operator")
 
 

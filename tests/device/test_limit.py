@@ -265,6 +265,13 @@ def refused():
             raises(DBFull, "no room", call)
         db._store.apply = real
         assert told == [] and sorted(db) == ["k%d" % i for i in range(5)] and len(db) == 5
+        # nor does what was to come count for another change
+        db._store.apply = apply
+        raises(DBFull, "no room", db.put, "m", 1)
+        db._store.apply = real
+        assert db.delete("k4") == 1 and len(db) == counted(db) == 4
+        db.put("k4", 1)
+        assert told == []
         db.put("m", 1)
         assert len(told) == 1 and len(db) == counted(db) == 5
     told.clear()
