@@ -102,7 +102,7 @@ def test_kill_9_loses_nothing_acknowledged(run, tmp_path):
     print("changes", top, "cuts during compaction", compactions)
 
 
-@pytest.mark.parametrize("medium", ["flash:", "cut.db"])
+@pytest.mark.parametrize("medium", ["flash:", "cut.db"] if NIGHTLY else ["flash:"])  # of a file: examples/settings.py's
 def test_emulated_pico_is_cut_at_random_instructions(tmp_path, medium):
     """SPEC 5: the same on the RPI_PICO image with its real flash routines, on the raw region and on littlefs.
 

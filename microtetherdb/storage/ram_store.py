@@ -195,7 +195,7 @@ class RamStore(Store):
             self._failed(e)
         self._mend(tree)
         if self.mirror is not None:
-            module("storage.mirrors").tell(self.mirror, [c[0] for c in changes], [c[1] for c in changes])
+            module("storage.mirrors").tell(self.mirror, changes, None)
 
     def put_many(self, keys, values, need, fresh=False):
         """Set (or, value None, delete) many keys; all or nothing. Keys are str or bytes.

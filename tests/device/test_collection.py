@@ -1,5 +1,5 @@
-# boards: unix unix32 rv32
-# nightly: m33
+# boards: unix unix32
+# nightly: m33 rv32
 # qemu heap: 4m
 # SPEC section 4: collections and the rest of the database do not see each other; their documents survive closing, dump and load, backup,
 # and expire; each has its own indexes and tags.

@@ -1,4 +1,5 @@
-# boards: unix unix32 m33
+# boards: unix unix32
+# nightly: m33
 # qemu heap: 4m
 # SPEC section 4: indexes on several paths never change a result, give the order where they can, and have the entries of the records;
 # of a unique one no two records have a value in common, in batches, updates and builds too.

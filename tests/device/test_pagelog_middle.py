@@ -3,7 +3,7 @@
 
 At each call of the tree into the page log, and at each operation of the device, one failure is
 put in; after it every record, index entry and expiry must be that of before the call or of after it.
-Every 22nd place, on 32 bits every 55th; all of them with MTDB_NIGHTLY.
+Every 22nd place, on 32 bits every 66th; all of them with MTDB_NIGHTLY.
 """
 
 import gc

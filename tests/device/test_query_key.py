@@ -18,7 +18,7 @@ from microtetherdb.records import keys as stored_keys, record
 from nightly import FEW
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 11
-turns = int(sys.argv[2]) if len(sys.argv) > 2 else 30 if FEW else 250
+turns = int(sys.argv[2]) if len(sys.argv) > 2 else 20 if FEW else 250
 random.seed(seed)
 KEYS = (
     "a", "ab", "abc", "abd", "b", "B", "7", "07", "k1", "k10", "k2", "\x00", "\x00a", "\x01", "\x01\x01", "\x01b", "\x02", "\x7f", "\u00e9", "\u00e9t\u00e9",

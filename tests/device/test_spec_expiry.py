@@ -10,7 +10,7 @@ from microtetherdb.records import clock
 from expect import FakeTime, until
 from nightly import FEW
 
-N = 2000 if FEW else 10000
+N = 1000 if FEW else 10000
 real = clock.time
 
 

@@ -3,6 +3,7 @@
 import random
 
 from cutlab import Lab
+from nightly import NIGHTLY
 from microtetherdb import MicroTetherDB
 from microtetherdb.storage import places
 
@@ -127,5 +128,7 @@ def run(kind, long=False, seed=1, every=False, **kw):
     blocks, rounds = {"region": (24 if long else 16, 150), "lfs": (40, 120), "fat": (80 if long else 40, 120)}[kind]
     sample, stride = (1, 1) if every else (5 if long else 41, 3)
     lab = Lab(kind, blocks, read, more, seed=seed, depth=2, sample=sample, stride=stride, value={"the": "cut"})
+    if not (long or NIGHTLY):
+        lab.nth = max(lab.nth, 3)  # the page log's cuts (logcuts.py) are at every operation
     lab.run(lambda lab, target: workload(lab, target, rounds * (4 if long else 1), **kw))
     return lab
