@@ -22,6 +22,7 @@ from common import lock
 from conftest import PROGRAMS, ROOT
 
 EXAMPLES = ROOT / "examples"
+NIGHTLY_M33 = ["m33"] if os.environ.get("MTDB_NIGHTLY") else []
 NIGHTLY_PICO = ["rp2"] if os.environ.get("MTDB_NIGHTLY") else []  # the emulator is slow
 KILL = "import os; os.system('kill -9 $PPID')"  # the process ends as a power cut ends it
 
@@ -146,7 +147,7 @@ def _got(output):
     return re.findall(r"^server got (\w+): (\d+)$", output, re.M)
 
 
-@pytest.mark.parametrize("board", ["unix", "m33"])
+@pytest.mark.parametrize("board", ["unix", *NIGHTLY_M33])
 def test_queue_sends_all_in_order(run, board):
     output = run(EXAMPLES / "queue.py", board)
     got = _got(output)
@@ -208,7 +209,7 @@ def test_queue_drops_the_oldest_where_the_flash_is_full(run):
 # Alarms
 
 
-@pytest.mark.parametrize("board", ["unix", "m33"])
+@pytest.mark.parametrize("board", ["unix", *NIGHTLY_M33])
 def test_alarms_come_and_go_with_the_readings(run, board):
     lines = run(EXAMPLES / "alarms.py", board).splitlines()
     events = [line.partition(", ")[0] for line in lines[:-1]]
@@ -293,7 +294,7 @@ def test_gateway_shows_readings_until_ctrl_c(tmp_path):
 # Weather
 
 
-@pytest.mark.parametrize("board", ["unix", "m33"])
+@pytest.mark.parametrize("board", ["unix", *NIGHTLY_M33])
 def test_weather_finds_what_is_in_the_readings(run, board):
     data = ROOT / "build" / "src" / "vega-datasets" / "seattle-weather.csv"
     with open(data) as f:

@@ -415,9 +415,9 @@ def test_no_update_while_one_is_unconfirmed(device):
 def _update_with_cuts(base, key, prepare, phase, outcome, test):
     """Cut `phase` at every step; `outcome(device, step)` then checks what further boots make of it. Returns the last step.
 
-    One step in five unless nightly; with the failing self-test other steps.
+    One step in seven unless nightly; with the failing self-test other steps.
     """
-    stride = 1 if os.environ.get("MTDB_NIGHTLY") == "1" else 5
+    stride = 1 if os.environ.get("MTDB_NIGHTLY") == "1" else 7
     step = (2 if stride > 1 and test == "bad" else 1) - stride
     while True:
         step += stride

@@ -127,7 +127,7 @@ def test_emulated_pico_is_cut_at_random_instructions(tmp_path, medium):
             check(output, acknowledged)
             verified += 1
         acknowledged = max(acknowledged, newest(output))
-    last = reader if NIGHTLY or medium == "flash:" else state  # check() is slow there
+    last = reader if NIGHTLY else state  # check() is slow there
     check(emulator.run(last, flash=flash, timeout=600), acknowledged)
     print("cuts", cut + 1, "verified at once", verified, "changes", acknowledged)
     assert verified and acknowledged > 0, (verified, acknowledged)

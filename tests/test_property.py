@@ -17,10 +17,10 @@ Y2000 = 3600  # seconds since 2000: a clock that was never set
 Y2026 = 26 * 365 * 86400
 # (board, medium): sequences, and at night
 CASES = {
-    ("unix", "ram"): (15, 500),
-    ("unix", "file"): (30, 800),
-    ("unix32", "ram"): (6, 300),
-    ("unix32", "file"): (10, 400),
+    ("unix", "ram"): (12, 500),
+    ("unix", "file"): (24, 800),
+    ("unix32", "ram"): (4, 300),
+    ("unix32", "file"): (6, 400),
     ("m33", "ram"): (2, 100),
     ("m33", "file"): (2, 150),
     ("rv32", "file"): (3, 100),

@@ -1,5 +1,5 @@
-# boards: unix unix32 rv32
-# nightly: m33
+# boards: unix unix32
+# nightly: m33 rv32
 # SPEC sections 2 and 3: put and delete in C (ports/record/calls.c, tags.c) do what their twins in Python do.
 import random
 

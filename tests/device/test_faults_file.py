@@ -1,4 +1,5 @@
-# boards: faults faults32
+# boards: faults
+# nightly: faults32
 # SPEC sections 2, 5, 6: Ctrl-C and lack of RAM anywhere in a call, once and twice in a row, leave the database as before or after it.
 import faults
 from faultlab import run
