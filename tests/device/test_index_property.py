@@ -11,7 +11,7 @@ from microtetherdb.records import record
 from nightly import NIGHTLY
 
 seed = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-turns = int(sys.argv[2]) if len(sys.argv) > 2 else 400 if NIGHTLY else 200 if sys.platform == "linux" else 60
+turns = int(sys.argv[2]) if len(sys.argv) > 2 else 400 if NIGHTLY else 200 if sys.platform == "linux" else 30
 random.seed(seed)
 INDEXED = ("n", "s", "a.n", "tags.n", "b")
 
