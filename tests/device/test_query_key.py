@@ -1,5 +1,5 @@
-# boards: unix unix32 rv32
-# nightly: m33
+# boards: unix unix32
+# nightly: m33 rv32
 # qemu heap: 4m
 # SPEC section 4: `_id` is the record's key in filters, sort, fields and updates; look-ups and ranges of keys are planned.
 import asyncio

@@ -1,4 +1,5 @@
-# boards: unix unix32 rv32
+# boards: unix unix32
+# nightly: rv32
 # nightly: m33
 # qemu heap: 4m
 # SPEC section 3: ten thousand records expire in one cleanup(); in bounded pieces in the background; the full sweep of section 1.
