@@ -1,6 +1,5 @@
 # boards: unix unix32
-# nightly: rv32
-# nightly: m33
+# nightly: m33 rv32
 # qemu heap: 4m
 # SPEC section 3: ten thousand records expire in one cleanup(); in bounded pieces in the background; the full sweep of section 1.
 import asyncio
