@@ -1,6 +1,5 @@
 # boards: unix unix32
-# nightly: rv32
-# nightly: m33
+# nightly: m33 rv32
 """SPEC 3, 4: whatever gives a database its first TTL, tags or index, the changes after it keep the other entries in step, also once opened again."""
 
 import os

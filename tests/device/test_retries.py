@@ -1,6 +1,5 @@
 # boards: unix unix32
-# nightly: rv32
-# nightly: m33
+# nightly: m33 rv32
 # qemu heap: 4m
 # SPEC section 5: an operation of the device that fails for a moment loses nothing, whichever it is: on littlefs, FAT and a region.
 import random
