@@ -184,8 +184,6 @@ class _Files:
             if off >= self._written:
                 return self._read_buffer(off - self._written, view)
             self._see()
-        if self._files[pos >> 29] is None:  # opening it anew failed
-            self._open_reader(pos >> 29, self._name(pos & _BIT))
         if not self.posix:
             return self._read_on(pos >> 29, off, view)
         f = self._files[pos >> 29]
