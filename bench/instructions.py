@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import guard  # noqa: E402
 
+CALLGRIND = ("valgrind", "--tool=callgrind", "--dump-before=mp_micropython_mem_current", "--callgrind-out-file=cg")
 PROGRAM = ROOT / "build" / "UNIX" / "micropython"
 MEDIA = ("direct", "cached", "ram", "file")
 
@@ -25,8 +26,7 @@ def run(medium, folder, source=False, data="synthetic"):
     path = [str(ROOT / "bench" / "device"), *([str(ROOT)] if source else []), ".frozen"]
     env = {"MICROPYPATH": ":".join(path), "PATH": os.environ["PATH"]}
     done = guard.run(
-        ["valgrind", "--tool=callgrind", "--dump-before=mp_micropython_mem_current", "--callgrind-out-file=cg",
-         str(PROGRAM), "-X", "heapsize=2M", str(ROOT / "bench" / "device" / "hot.py"), medium, str(data)],
+        [*CALLGRIND, str(PROGRAM), "-X", "heapsize=2M", str(ROOT / "bench" / "device" / "hot.py"), medium, str(data)],
         cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300,
     )  # fmt: skip
     if done.returncode:
@@ -34,16 +34,27 @@ def run(medium, folder, source=False, data="synthetic"):
     return [(line.rpartition(" ")[0], int(line.rpartition(" ")[2])) for line in done.stdout.splitlines()]
 
 
+def part(folder, i):
+    """Return the path of callgrind's file on stretch `i`: part 1 ends with the first mark, and each stretch is an even one."""
+    return Path(folder) / ("cg.%d" % (2 * i + 2))
+
+
+def total(path):
+    """Return the instructions in a callgrind file."""
+    return int(re.search(r"^totals: (\d+)", path.read_text(), re.M).group(1))
+
+
+def show(path, n):
+    """Print which C functions the instructions of a callgrind file are spent in, for each of n operations."""
+    for function, cost in sorted(self_costs(path).items(), key=lambda item: -item[1])[:25]:
+        print("%8d  %s" % (cost // n, function))
+
+
 def count(medium, source=False, data="synthetic"):
     """Return {stretch: instructions per operation}. `data`: "synthetic" or the path of the weather readings."""
     with tempfile.TemporaryDirectory() as folder:
         stretches = run(medium, folder, source, data)
-        # Part 1 ends with the first mark; each stretch is an even part.
-        out = {}
-        for i, (name, n) in enumerate(stretches):
-            text = (Path(folder) / ("cg.%d" % (2 * i + 2))).read_text()
-            out[name] = round(int(re.search(r"^totals: (\d+)", text, re.M).group(1)) / n)
-    return out
+        return {name: round(total(part(folder, i)) / n) for i, (name, n) in enumerate(stretches)}
 
 
 def self_costs(path):
@@ -72,10 +83,7 @@ def profile(medium, name, source=True):
     with tempfile.TemporaryDirectory() as folder:
         stretches = run(medium, folder, source)
         i = [s[0] for s in stretches].index(name)
-        n = stretches[i][1]
-        costs = self_costs(Path(folder) / ("cg.%d" % (2 * i + 2)))
-        for function, cost in sorted(costs.items(), key=lambda item: -item[1])[:25]:
-            print("%8d  %s" % (cost // n, function))
+        show(part(folder, i), stretches[i][1])
 
 
 if __name__ == "__main__":

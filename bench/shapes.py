@@ -4,7 +4,6 @@ As a program: shapes.py [--source] [GROUP...] prints the instructions and their 
 """
 
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -62,25 +61,17 @@ def _run(folder, mode, groups, source, *prefix, program):
 
 
 def _counted(folder, groups, source):
-    """Return [(row, side, instructions an operation, part)]."""
+    """Return [(row, side, number of operations, callgrind's file)]."""
     folder = Path(folder)
     if not groups or "regions" in groups:
         _run(folder, "prepare", (), source, program=measure.program("UNIX"))
-    lines = _run(
-        folder, "instructions", groups, source,
-        "valgrind", "--tool=callgrind", "--dump-before=mp_micropython_mem_current", "--callgrind-out-file=cg", program=instructions.PROGRAM,
-    )  # fmt: skip
-    out = []
-    for i, (row, side, n, _) in enumerate(lines):
-        part = folder / ("cg.%d" % (2 * i + 2))
-        total = int(re.search(r"^totals: (\d+)", part.read_text(), re.M).group(1))
-        out.append((row, side, round(total / int(n)), part))
-    return out
+    lines = _run(folder, "instructions", groups, source, *instructions.CALLGRIND, program=instructions.PROGRAM)
+    return [(row, side, int(n), instructions.part(folder, i)) for i, (row, side, n, _) in enumerate(lines)]
 
 
 def _paired(measured):
     found = {}
-    for row, side, value, *_ in measured:
+    for row, side, value in measured:
         found.setdefault(row, {})[side] = value
     return found
 
@@ -88,7 +79,8 @@ def _paired(measured):
 def count(groups=(), source=False):
     """Return {row: {"ours": instructions an operation, "direct": the same, directly}}."""
     with tempfile.TemporaryDirectory() as folder:
-        return _paired(_counted(folder, groups, source))
+        counted = _counted(folder, groups, source)
+        return _paired((row, side, round(instructions.total(part) / n)) for row, side, n, part in counted)
 
 
 def times(groups=(), source=False):
@@ -121,11 +113,8 @@ def profile(row, source=True):
     with tempfile.TemporaryDirectory() as folder:
         for found, side, n, part in _counted(folder, (), source):
             if found == row:
-                costs = instructions.self_costs(part)
-                total = sum(costs.values())
-                print("%s, %s: %d" % (row, side, n))
-                for function, cost in sorted(costs.items(), key=lambda item: -item[1])[:25]:
-                    print("%8d  %s" % (cost * n // total, function))
+                print("%s, %s: %d" % (row, side, instructions.total(part) / n))
+                instructions.show(part, n)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 
 import gc
 import json
-import os
 import sys
 
 import docs
+from files import remove
 
 
 def readings(n):
@@ -24,14 +24,6 @@ def used():
 
 def note(case, value, **more):
     print(json.dumps(dict({"bench": "ram", "case": case, "bytes": value}, **more)))
-
-
-def remove(*names):
-    for name in names:
-        try:
-            os.remove(name)
-        except OSError:
-            pass
 
 
 def warm():

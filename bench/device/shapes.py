@@ -8,12 +8,12 @@ import gc
 import io
 import json
 import micropython
-import os
 import sys
 import time
 
 import docs
 import nor
+from files import remove
 from microtetherdb import MicroTetherDB
 
 COUNTING = sys.argv[1] == "instructions"
@@ -169,14 +169,6 @@ def deletes():
         measure("delete, %s documents" % ("1,000" if n == 1000 else n), "ours", n, delete, db, names)
         t.close()
         db.close()
-
-
-def remove(*names):
-    for name in names:
-        try:
-            os.remove(name)
-        except OSError:
-            pass
 
 
 def files():

@@ -1,0 +1,11 @@
+# Files of the benchmarks.
+
+import os
+
+
+def remove(*names):
+    for name in names:
+        try:
+            os.remove(name)
+        except OSError:
+            pass
