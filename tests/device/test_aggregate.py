@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import OrderedDict
 
-from expect import raises
+from expect import cancel, raises
 
 from microtetherdb import DBClosed, MicroTetherDB, QueryError
 
@@ -186,11 +186,7 @@ def test_others_work_while_it_runs(db):
     async def cancelled():
         t = asyncio.create_task(db.aggregate_async([{"$unwind": "$v"}, GROUP]))
         await asyncio.sleep_ms(0)
-        t.cancel()
-        try:
-            await t
-        except asyncio.CancelledError:
-            pass
+        await cancel(t)
 
     asyncio.run(cancelled())
     assert not db._lock.locked() and db._moves is None

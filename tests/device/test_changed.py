@@ -4,7 +4,7 @@
 import asyncio
 import io
 
-from expect import raises, until
+from expect import cancel, raises, until
 from microtetherdb import DBClosed, MicroTetherDB
 
 
@@ -54,11 +54,7 @@ async def wakes(db):
         else:
             await asyncio.sleep_ms(0)
             assert not other.done(), what
-            other.cancel()
-            try:
-                await other
-            except asyncio.CancelledError:
-                pass
+            await cancel(other)
         assert db._store.mirror is None, what
     # what changes nothing wakes nobody
     t = await going(db)

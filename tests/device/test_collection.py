@@ -10,7 +10,7 @@ import sys
 import time
 
 import microtetherdb.collection as requests
-from expect import raises
+from expect import cancel, raises
 from flashsim import Flash
 from microtetherdb.loading import module
 from microtetherdb import DBClosed, DuplicateKeyError, MicroTetherDB, QueryError
@@ -209,11 +209,7 @@ for kind in ("ram", "file", "region"):
         assert await a.drop_index_async("who_1_n_1") is True
         t = asyncio.create_task(b.drop_async())
         await asyncio.sleep_ms(0)
-        t.cancel()
-        try:
-            await t
-        except asyncio.CancelledError:
-            pass
+        await cancel(t)
 
     asyncio.run(asynchronous())
     assert b.count_documents({}) in (0, 12)

@@ -3,10 +3,9 @@
 # qemu heap: 4m
 # SPEC sections 4 and 5: after a power cut at any program or erase collections are whole: entries those of the documents, a bulk_write all
 # or nothing, a dropped collection gone and its remains removed by and by.
-import gc
 import sys
 
-from flashsim import Flash, PowerCut
+from flashsim import Flash, cuts
 from microtetherdb import MicroTetherDB
 from microtetherdb.collection import DeleteMany, InsertOne, UpdateMany
 from nightly import COARSER, NIGHTLY
@@ -82,21 +81,8 @@ flash = Flash(64)
 work(flash)
 check(flash, True)
 total = flash.ops
-half = cuts = 0
-kept = []
-for n in list(range(0, total - 2, STRIDE)) + [total - 2, total - 1]:
-    gc.collect()
-    flash = Flash(64)
-    flash.seed = n + 1
-    flash.cut_at = n
-    try:
-        work(flash)
-    except PowerCut:
-        pass
-    half += check(flash.copy(), False)
-    flash.data = None
-    kept.append(flash)  # so that no other device gets its id
-    cuts += 1
+numbers = list(range(0, total - 2, STRIDE)) + [total - 2, total - 1]
+half = sum(check(left, False) for left in cuts(work, numbers))
 assert half or STRIDE > 4, half
-print(cuts, "cuts of", total, "operations,", half, "while a collection was dropped")
+print(len(numbers), "cuts of", total, "operations,", half, "while a collection was dropped")
 print("OK")

@@ -8,6 +8,7 @@ from binascii import hexlify
 
 import esp32_standin as standin
 import microtetherdb.ota as ota
+from files import remove
 from microtetherdb import MicroTetherDB
 from microtetherdb.ota.slot_esp32 import Esp32Slot
 
@@ -28,11 +29,7 @@ def update(data, version):
 
 
 def fresh():
-    for name in (JOURNAL, JOURNAL + "~"):
-        try:
-            os.remove(name)
-        except OSError:
-            pass
+    remove(JOURNAL, JOURNAL + "~")
     flash = standin.Flash(standin.image(b"one"))
     standin.install(flash)
     return flash

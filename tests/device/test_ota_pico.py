@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 import io
-import os
 from binascii import hexlify
 
 import _mtdb_slot as chip
 import microtetherdb.ota as ota
+from files import remove
 from microtetherdb.ota import manifest
 from microtetherdb.ota.slot_rp2 import PicoSlot
 
@@ -24,11 +24,7 @@ def updater(**options):
 
 
 def fresh():
-    for name in (JOURNAL, JOURNAL + "~"):
-        try:
-            os.remove(name)
-        except OSError:
-            pass
+    remove(JOURNAL, JOURNAL + "~")
     chip.fresh(b"one")
 
 

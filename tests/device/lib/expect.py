@@ -22,6 +22,17 @@ async def until(condition):
     return False
 
 
+async def cancel(task):
+    """Cancel a task and wait until it has ended."""
+    import asyncio
+
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+
+
 class FakeTime:
     """Stands in for the module `time` inside `microtetherdb.clock`: ticks and a wall clock that step."""
 

@@ -1,6 +1,7 @@
-"""Whole files, as bytes."""
+"""Whole files: their bytes, and their end."""
 
 import gc
+import os
 
 
 def contents(path):
@@ -12,6 +13,15 @@ def contents(path):
 def write(path, data):
     with open(path, "wb") as f:
         f.write(data)
+
+
+def remove(*paths):
+    """Remove files, those that are there."""
+    for path in paths:
+        try:
+            os.remove(path)
+        except OSError:
+            pass
 
 
 def restarted():
