@@ -80,8 +80,6 @@ class _Mirror:
             return
         try:
             for key, value in changes:
-                if type(key) is str:
-                    key = key.encode()
                 if key <= self.at:
                     self._put(key, value.encode() if type(value) is str else value)
             self.seen += 1

@@ -28,8 +28,7 @@ def _lines(db, q, fields, format):
         if columns is None and db._store.first(b"\0d") is not None:
             return matches, _with_collections(db, matches)
     else:
-        query = module("query.run").Query(q, fields=fields)
-        query.filter.blind = True
+        query = module("query.run").blind(q, fields)
         project = query.project
         matches = query.run(db, True)
     return matches, _text(db._clock, matches, columns, project)

@@ -6,11 +6,11 @@ from .changelist import apply, changes
 from .loading import module
 from .locking import hold
 from .records import keys, record
+from .records.key_range import number
 from .storage import mirrors
 from .upkeep import count
 
 _STEP = const(8)  # records that are dropped at a time, at most, besides those that a change makes room for
-_OURS = (0, "\0")  # how a stored key begins that is no record's
 
 
 class Limit:
@@ -41,7 +41,7 @@ class Limit:
             if value is not None:
                 if key in new:
                     n += 1
-            elif key[0] not in _OURS:
+            elif key[0]:  # 0: no record's, or a collection's
                 n -= 1
         self._n = n
         self._seen += 1
@@ -55,10 +55,7 @@ class Limit:
         """Return the number of records, with the lock held; they are gone through only after a change that this was not told of."""
         store = self._db._store
         if self._seen != store.changed:
-            n = 0
-            for _ in store.scan(keys.USER, None, 1):
-                n += 1
-            self._n = n
+            self._n = number(store)
             self._seen = store.changed
         return self._n
 

@@ -1,9 +1,9 @@
 """`delete_many` and `update_many`: all matches, one at a time and each by itself; and `distinct`."""
 
 from .loading import module
-from .query.cursor import Cursor, blind
+from .query.cursor import Cursor
 from .query.path import fields, walk
-from .query.run import Query
+from .query.run import Query, blind
 from .query.value_order import MISSING, encode
 from .records import keys
 

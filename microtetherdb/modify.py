@@ -43,8 +43,8 @@ def ttl(db, key):
         return None if stamp is None else db._clock.left(stamp)
 
 
-def _restamp(raw, new):
-    # The record with another expiry (six bytes or None); the text is not parsed.
+def restamp(raw, new):
+    """Return a record with another expiry (six bytes or None); its text is not parsed."""
     text = raw[record.text_start(raw) :]
     flags = 0 if raw[0] > 7 else raw[0] & 2
     if new is not None:
@@ -62,7 +62,7 @@ def expire(db, key, ttl):
         old = current(db, raw_key)
         if old is None:
             return 0
-        write(db, raw_key, _restamp(old, db._clock.stamp(ttl) if ttl else None), old)
+        write(db, raw_key, restamp(old, db._clock.stamp(ttl) if ttl else None), old)
         count(db)
         return 1
 

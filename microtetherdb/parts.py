@@ -4,12 +4,12 @@ and keeps indexes.
 
 from micropython import const
 
-from .changelist import begin_expiry, changes, write
+from .changelist import apply, begin_expiry, changes, write
 from .errors import QueryError
 from .loading import module
 from .locking import hold
 from .records import keys, record
-from .records.key_range import after, is_record
+from .records.key_range import after, is_record, number
 from .storage.store import Store
 
 _NAMES = b"\0d\0"
@@ -163,11 +163,6 @@ class Part:
         self._indexes = self._moves = self._counted = None
         self._leftover = False
 
-    def current(self, key):
-        """Return the record of a stored key, or None; also for one that has expired."""
-        raw = self._store.get(key)
-        return None if raw is None or raw[0] < 8 and record.expired(raw, self._clock) else raw
-
     def write(self, key, raw, old=None):
         """Put (or, `raw` None, delete) a record that replaces `old`, all its entries with it."""
         if raw is not None:
@@ -181,10 +176,7 @@ class Part:
         """Return the number of records, those that have expired and are not removed yet too."""
         changed = self._store.changed
         if self._counted is None or self._counted[1] != changed:
-            n = 0
-            for _ in self._store.scan(keys.USER, None, 1):
-                n += 1
-            self._counted = (n, changed)
+            self._counted = (number(self._store), changed)
         return self._counted[0]
 
 
@@ -302,8 +294,5 @@ def purge(db):
                 break
         if not stamps:
             return
-        store.apply(out)
-        for key, was, _ in stamps:
-            if was is not None:
-                db._expiry.applied(key, was, None)
+        apply(db, out, stamps)
         module("query.index_entries").paced(db)

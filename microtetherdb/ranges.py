@@ -5,7 +5,7 @@ from .loading import module
 from .locking import hold
 from .records import keys as _keys
 from .records import record
-from .records.key_range import after, bound
+from .records.key_range import after, bound, number
 
 
 def steps(db, generator):
@@ -100,12 +100,10 @@ def counted(db):
     if limited is not None:
         return limited.count()
     if getattr(store, "counted", (0, None))[1] != store.changed:
-        n = 0
         if hasattr(store, "frozen"):  # what has expired is there
+            n = 0
             for item in store.scan(_keys.USER):
                 n += not (item[1][0] < 8 and record.expired(item[1], db._clock))
             return n
-        for _ in store.scan(_keys.USER, None, 1):
-            n += 1
-        store.counted = n, store.changed
+        store.counted = number(store), store.changed
     return store.counted[0]

@@ -63,14 +63,3 @@ async def share(db, generator):
         return e.value
     finally:
         _end(db, generator)
-
-
-async def each(cursor, work):
-    """Call `work` with all that an asynchronous cursor gives; returns the sum of its results."""
-    n = 0
-    try:
-        async for item in cursor:
-            n += work(item) or 0
-    finally:
-        cursor.close()
-    return n

@@ -20,8 +20,6 @@ class Watch:
         """See mirrors.py."""
         for one in self.waiting:
             for key, _ in changes:
-                if key.__class__ is str:
-                    key = key.encode()
                 if key[0] and key.startswith(one[0]):
                     one[2] = True
         self.look(get_ident() == self._thread)

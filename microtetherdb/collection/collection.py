@@ -2,6 +2,7 @@
 
 from micropython import const
 
+from ..changelist import current
 from ..errors import QueryError
 from ..loading import module
 from ..locking import hold
@@ -251,11 +252,10 @@ class Collection:
         ttl = module("arguments").check_ttl(ttl)
         part = self._part
         with hold(part):
-            old = part.current(key)
+            old = current(part, key)
             if old is None:
                 return 0
-            text = old[module("records.record").text_start(old) :]
-            part.write(key, b"\1" + part._clock.stamp(ttl) + text if ttl else text, old)
+            part.write(key, module("modify").restamp(old, part._clock.stamp(ttl) if ttl else None), old)
             module("upkeep").count(self.database)
         return 1
 

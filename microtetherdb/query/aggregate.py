@@ -266,5 +266,10 @@ def aggregate(db, pipeline, max_groups=1000):
 async def aggregate_async(db, pipeline, max_groups=1000):
     """As `aggregate`, sharing the event loop; returns a list."""
     out = []
-    await module("steps").each(Results(db, pipeline, max_groups), out.append)
+    results = Results(db, pipeline, max_groups)
+    try:
+        async for doc in results:
+            out.append(doc)
+    finally:
+        results.close()
     return out

@@ -12,7 +12,7 @@ from micropython import const
 from ..loading import module
 from ..locking import hold
 from ..records import keys as _keys, record
-from .run import Query, check_flag, too_deep
+from .run import Query, blind, check_flag, too_deep
 from ..records.record import loads
 from .table_scan import IDLE, NO, acceptor, literals
 
@@ -106,13 +106,6 @@ class _Scan:
         """Go back to the last match that was given, or to the beginning."""
         self._ended = False
         self._start = _keys.USER if last is None else last[0] + b"\0"
-
-
-def blind(q):
-    """Return a `Query` of which what matches is wanted and not the documents."""
-    q = Query(q)
-    q.filter.blind = True
-    return q
 
 
 class Cursor:

@@ -109,6 +109,13 @@ def _cut(matches, skip, limit):
             yield None
 
 
+def blind(q, fields=None):
+    """Return a `Query` of which what matches is wanted and not the documents."""
+    compiled = Query(q, fields=fields)
+    compiled.filter.blind = True
+    return compiled
+
+
 def check_flag(value, name):
     """Raise `TypeError` unless `value` is True or False."""
     if value is not True and value is not False:
@@ -156,8 +163,7 @@ def _documents(db, compiled, keys):
 
 def count(db, q=None):
     """Return the number of matching documents. An index that decides the filter alone is counted without reading records."""
-    compiled = Query(q)
-    compiled.filter.blind = True
+    compiled = blind(q)
     try:
         with hold(db):
             db._queries += 1

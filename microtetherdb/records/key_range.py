@@ -25,6 +25,14 @@ def after(prefix):
     return None
 
 
+def number(store):
+    """Return how many records a store has, by going through them; those that have expired and are not removed yet too."""
+    n = 0
+    for _ in store.scan(USER, None, 1):
+        n += 1
+    return n
+
+
 def is_record(key):
     """Tell whether a stored key is that of a record, of the database or (docs/format.md) of a collection."""
     return key[0] != 0 or len(key) > 3 and key[1] == 100 and key[2] != 0 and key[3] != 0

@@ -166,12 +166,13 @@ class RamStore(Store):
 
         Raises `DBFull` before anything is changed when there is no room for it.
         """
-        need = 0
         if self.bad:
-            self._padded(changes)
-        for key, value in changes:
-            if value is not None:
-                need += len(key) + len(value) + 16
+            need = self._padded(changes)
+        else:  # what it returns, in 8 % less of a put with tags
+            need = 0
+            for key, value in changes:
+                if value is not None:
+                    need += len(key) + len(value) + 16
         if len(changes) > _FEW:
             return self.put_many([c[0] for c in changes], [c[1] for c in changes], need)
         self._left -= need
