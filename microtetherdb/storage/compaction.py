@@ -144,7 +144,10 @@ def _stored(log, page):
 
 def part(log, page):
     """Write whole what builds on frames of `page` besides itself (see frames.py)."""
-    log.medium.read(log.table[page >> 7][page & 127], log._in[:16])
+    pos = log.table[page >> 7][page & 127]
+    if not pos:
+        return
+    log.medium.read(pos, log._in[:16])
     if log._words[2] != _PATCH | page:
         return
     try:
@@ -162,9 +165,10 @@ def _needed(log, page, start, end):
     for _ in range(8):
         if start <= pos < end:
             return True
+        if not pos:
+            break
         log.medium.read(pos, log._in[:16])
-        word = log._words[2]
-        if not pos or word & _KINDS not in (_DELTA, _PATCH):
+        if log._words[2] & _KINDS not in (_DELTA, _PATCH):
             break
         pos = log._words[3]
     return False

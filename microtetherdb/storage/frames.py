@@ -203,10 +203,12 @@ class Frames(io.IOBase):
             return False
         pos = self.table[heir >> 7][heir & 127]
         for _ in range(2 * _CHAIN):
+            if not pos:  # there is no frame, nor need there be anything to read
+                break
             self.medium.read(pos, self._in[:_BASED])
             word = self._words[2]
-            if not pos or word & _NUMBER != heir:
-                return pos > 0 and word & _NUMBER == page
+            if word & _NUMBER != heir:
+                return word & _NUMBER == page
             if word & _KINDS != _PATCH:
                 break
             pos = self._words[3]

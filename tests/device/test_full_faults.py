@@ -1,5 +1,4 @@
-# boards: unix
-# nightly: unix32
+# boards: unix unix32
 """SPEC 8: each program, erase, write, flush and rename of a workload fails, once or until there is room again, with EIO and ENOSPC.
 
 What was acknowledged stays, in this process and after a power cut behind any flush that returned; reads go on on a full medium.

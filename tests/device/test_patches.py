@@ -5,8 +5,9 @@
 import random
 
 import btree
+from files import remove
 from flashsim import Flash
-from microtetherdb.storage import frames, page_log, patches
+from microtetherdb.storage import compaction, frames, page_log, patches
 
 try:
     import _mtdb_patch
@@ -156,6 +157,22 @@ def run(seed, size, rounds, longest):
     return was
 
 
+def not_there():
+    # A page that has no frame yet builds on nothing; position 0 is not read for it: in a new file there may be none to read.
+    remove("patches.db", "patches.db.new")
+    log = page_log.open("patches.db", 512)
+    for page in range(4):
+        if page != 2:
+            log.put(page, memoryview(bytearray(512)))
+    log.commit()
+    assert log.table[0][2] == 0 and not log.leans(2, 1) and not log.leans(1, 2)
+    compaction.part(log, 2)
+    assert not compaction._needed(log, 2, 4, 1 << 29)
+    log.close()
+    remove("patches.db", "patches.db.new")
+
+
+not_there()
 frames.Frames.put = put
 rounds = [
     run(seed, size, n, longest)
